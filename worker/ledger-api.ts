@@ -1,0 +1,171 @@
+/**
+ * What the HTTP side asks of the ledger, as plain values: calls cross into a Durable Object, where a
+ * thrown error would lose its class. So every answer is a Result, and every refusal a Problem.
+ */
+import type { SealRow } from "../storage/ports.ts";
+
+/** Stable codes of API.md §4; `worker/problem.ts` has the one table from code to status. */
+export type ProblemCode =
+  | "invalid_json"
+  | "invalid_event"
+  | "invalid_request"
+  | "unauthenticated"
+  | "forbidden"
+  | "log_unknown"
+  | "entry_unknown"
+  | "token_unknown"
+  | "seal_unknown"
+  | "route_unknown"
+  | "method_not_allowed"
+  | "request_timeout"
+  | "id_conflict"
+  | "log_exists"
+  | "body_too_large"
+  | "too_many_events"
+  | "entry_too_large"
+  | "unsupported_media_type"
+  | "rate_limited"
+  | "internal_error"
+  | "entry_altered"
+  | "index_unavailable"
+  | "vault_unreachable"
+  | "clock_backwards"
+  | "clock_skew"
+  | "frozen"
+  | "overloaded"
+  | "seal_timeout";
+
+export interface Problem {
+  readonly code: ProblemCode;
+  readonly detail: string;
+  readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
+  readonly retryAfterSeconds?: number;
+}
+
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: Problem };
+
+export type Role = "writer" | "reader" | "auditor" | "admin";
+
+/** Who asks, as `_system` knows them. `logs` are names or prefixes ending in `*`. */
+export interface Principal {
+  readonly tokenId: string;
+  /** The `by` of entries: `token:<id>`. */
+  readonly by: string;
+  readonly roles: readonly Role[];
+  readonly logs: readonly string[];
+  readonly expiresAt: string | null;
+  readonly networks: readonly string[];
+}
+
+/** A log as the ledger knows it now. */
+export interface LogStatus {
+  readonly name: string;
+  readonly description: string;
+  readonly public: boolean;
+  readonly retentionDays: number;
+  /** `<instance origin>/<log>`, the first line of its checkpoints. */
+  readonly origin: string;
+  readonly vkey: string;
+  readonly receiptVkey: string;
+  /** Committed entries. */
+  readonly size: number;
+  readonly sealedSize: number;
+  readonly lastSeal: SealRow | null;
+  /** Code of the finding that froze it or stopped its sealing, with what to do; null when all is well. */
+  readonly trouble: { readonly code: string; readonly detail: string } | null;
+}
+
+export interface AppendRequest {
+  readonly log: string;
+  readonly principal: Principal;
+  /** Canonical events (`parseEvent`) with their ids, in the order sent. */
+  readonly events: readonly { readonly text: string; readonly id: string | null }[];
+  /** Wait until they lie under lock (30 s at most; then `sealed` is false in the answer). */
+  readonly sealed: boolean;
+}
+
+export interface AppendAnswer {
+  readonly log: string;
+  readonly first: number | null;
+  readonly count: number;
+  readonly entries: readonly {
+    readonly seq: number;
+    readonly hash: string;
+    readonly time: string;
+    readonly duplicate: boolean;
+  }[];
+  /** Signed note: the receipt key's; with `ack=sealed` the log key's sealed one. */
+  readonly checkpoint: string;
+  /** Only when asked to wait: false means 504 seal_timeout with this body. */
+  readonly sealed?: boolean;
+}
+
+export interface NewLog {
+  readonly name: string;
+  readonly retentionDays: number;
+  readonly description: string;
+  readonly public: boolean;
+}
+
+export interface NewToken {
+  readonly id: string;
+  /** SHA-256 of the whole token, hex. */
+  readonly sha256: string;
+  readonly roles: readonly Role[];
+  readonly logs: readonly string[];
+  readonly expiresAt: string | null;
+  readonly networks: readonly string[];
+  readonly description: string;
+}
+
+/** A token as lists show it: never the secret, never its hash. */
+export interface TokenStatus extends Omit<NewToken, "sha256"> {
+  readonly createdAt: string;
+  readonly revokedAt: string | null;
+}
+
+export interface Readiness {
+  readonly state: "ready" | "taking, not sealing" | "not taking";
+  /** One item a part: index, vault, lock, clock, and each log that is in trouble. */
+  readonly parts: Readonly<
+    Record<string, { readonly ok: boolean; readonly problems: readonly string[] }>
+  >;
+}
+
+export interface LedgerApi {
+  /**
+   * Who this token is and, where `log` is given, what the log is. Always asked afresh, so a revocation
+   * works at once. An unknown, revoked or expired token gives `principal: null`; so does `null`.
+   */
+  admit(query: {
+    readonly tokenSha256: string | null;
+    readonly log: string | null;
+  }): Promise<Result<{ readonly principal: Principal | null; readonly log: LogStatus | null }>>;
+  /** Checks the token again at commit time; refuses logs that begin with `_`. */
+  append(request: AppendRequest): Promise<Result<AppendAnswer>>;
+  /** The latest committed checkpoint, signed with the receipt key. */
+  committedCheckpoint(log: string): Promise<Result<{ readonly size: number; readonly note: string }>>;
+  /** Seals now: the last seal written, or null if nothing waited. */
+  seal(log: string): Promise<Result<SealRow | null>>;
+  logs(): Promise<Result<readonly LogStatus[]>>;
+  createLog(by: Principal, log: NewLog): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
+  tokens(): Promise<Result<readonly TokenStatus[]>>;
+  createToken(by: Principal, token: NewToken): Promise<Result<{ readonly token: TokenStatus; readonly sealed: boolean }>>;
+  revokeToken(by: Principal, id: string): Promise<Result<{ readonly sealed: boolean }>>;
+  ready(): Promise<Readiness>;
+  /** Counters and gauges for `/metrics`, by name. */
+  stats(): Promise<Readonly<Record<string, number>>>;
+  /** Operator only: makes `_system`, `_access`, `demo` and the first tokens; harmless when repeated. */
+  bootstrap(first: Bootstrap): Promise<Result<null>>;
+  /** Operator only: takes nothing more, waits for what is under way, seals every log, `_system` last; 10 s at most. */
+  drain(): Promise<{ readonly sealed: boolean; readonly unsealed: Readonly<Record<string, number>> }>;
+}
+
+export interface Bootstrap {
+  readonly origin: string;
+  readonly systemRetentionDays: number;
+  readonly tokens: readonly NewToken[];
+  readonly logs: readonly NewLog[];
+}
