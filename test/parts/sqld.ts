@@ -6,6 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeSqldKeys, sqldPorts, startSqldServer } from "../../scripts/parts/sqld.ts";
+import { killAtExit } from "./kill-at-exit.ts";
 
 export interface TestSqld {
   readonly url: string;
@@ -30,7 +31,12 @@ export async function startSqld(): Promise<TestSqld> {
     keys: await makeSqldKeys(),
     ports: await sqldPorts(),
   };
-  let server = await startSqldServer(options);
+  const start = async () => {
+    const started = await startSqldServer(options);
+    killAtExit(started.part);
+    return started;
+  };
+  let server = await start();
   return {
     url: server.url,
     authToken: options.keys.authToken,
@@ -47,7 +53,7 @@ export async function startSqld(): Promise<TestSqld> {
     },
     restart: async () => {
       await server.part.stop();
-      server = await startSqldServer(options);
+      server = await start();
     },
   };
 }
