@@ -1,0 +1,244 @@
+/**
+ * The vault on MinIO, or on any store with S3 object lock: one locked PUT an object, everything read by
+ * version id. Reads are tried a few times; a PUT is sent once, because the sealer finds out by listing
+ * what became of one that has no answer (PROTOCOL §3). Digests of what is read are the caller's to check.
+ */
+import { createHash } from "node:crypto";
+import { VaultError } from "../ports.ts";
+import type { ObjectLock, ObjectVersion, PutOptions, PutResult, Vault } from "../ports.ts";
+import { S3Client, TimedOut, isBusy, nameRequest } from "./client.ts";
+import type { S3Answer, S3Request, VaultConfig } from "./client.ts";
+import { parseRetention, parseVersions } from "./xml.ts";
+import type { VersionsPage } from "./xml.ts";
+
+export type { VaultConfig } from "./client.ts";
+
+/** A read is sent at most this often: MinIO answers damage on its disk with 503, for ever. */
+const READ_TRIES = 3;
+/** Pause before the second try; four times as long before the third: 0.5 s in all. */
+const READ_PAUSE_MS = 100;
+/** What S3 gives a page at most. */
+const PAGE_KEYS = 1000;
+/** Codes that say the whole store is not ready, not that one object is damaged. */
+const STORE_BUSY = new Set([
+  "",
+  "RequestTimeout",
+  "ServerBusy",
+  "ServiceUnavailable",
+  "SlowDown",
+  "TooManyRequests",
+  "XMinioServerNotInitialized",
+]);
+
+export class MinioVault implements Vault {
+  readonly #s3: S3Client;
+  #sse: boolean;
+
+  constructor(config: VaultConfig) {
+    this.#s3 = new S3Client(config);
+    this.#sse = true;
+  }
+
+  async put(key: string, body: Uint8Array, options: PutOptions): Promise<PutResult> {
+    const request = putRequest(key, body, options);
+    const answer = await this.#putEncrypted(request);
+    if (answer.status === 412) return { kind: "taken" };
+    // Two conditional PUTs at once, on AWS: this one was not done.
+    if (answer.status === 409) throw busy(request, answer, "nothing");
+    if (isBusy(answer.status)) throw busy(request, answer, "unknown");
+    if (answer.status !== 200) throw refused(request, answer);
+    const versionId = answer.headers["x-amz-version-id"];
+    if (typeof versionId !== "string" || versionId === "" || versionId === "null") {
+      const message = `the bucket keeps no versions: PUT ${key} was answered without a version id`;
+      throw new VaultError("vault_refused", message, "unknown");
+    }
+    return { kind: "put", versionId };
+  }
+
+  async get(key: string, versionId: string): Promise<Uint8Array> {
+    const request = { method: "GET", key, query: byVersion(versionId) } as const;
+    const answer = await this.#read(request);
+    if (answer.status !== 200) throw unreadable(request, answer);
+    const given = answer.headers["x-amz-version-id"];
+    if (given !== undefined && given !== versionId) {
+      throw new VaultError(
+        "batch_unreadable",
+        `asked for ${key} ${versionId}, got ${String(given)}`,
+      );
+    }
+    return answer.body;
+  }
+
+  async lock(key: string, versionId: string): Promise<ObjectLock> {
+    const request = {
+      method: "GET",
+      key,
+      query: { retention: "", ...byVersion(versionId) },
+    } as const;
+    const answer = await this.#read(request);
+    if (answer.status === 200) return parse(request, answer, parseRetention);
+    if (answer.errorCode === "NoSuchObjectLockConfiguration")
+      return { mode: "none", retainUntilMs: 0 };
+    throw unreadable(request, answer);
+  }
+
+  async *versions(prefix: string, after?: string): AsyncGenerator<ObjectVersion> {
+    for await (const page of this.#pages({ prefix, ...(after ? { "key-marker": after } : {}) })) {
+      for (const version of page.versions) {
+        if (version.key !== after) yield version;
+      }
+    }
+  }
+
+  /** With the trailing slash: `demo/`, `_indelible/`. */
+  async prefixes(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const page of this.#pages({ prefix: "", delimiter: "/" })) {
+      found.push(...page.prefixes);
+    }
+    return found;
+  }
+
+  /** From the `Date` header (RFC 9110 §6.6.1: whole seconds) of a small answer. */
+  async nowMs(): Promise<number> {
+    const request = { method: "GET", query: { "object-lock": "" } } as const;
+    const answer = await this.#read(request);
+    if (isBusy(answer.status)) throw busy(request, answer, "nothing");
+    const time = Date.parse(answer.headers.date ?? "");
+    if (Number.isNaN(time)) throw refused(request, answer);
+    return time;
+  }
+
+  /** Asks for encryption, unless the store has said that it has none and the configuration lets it. */
+  async #putEncrypted(request: S3Request): Promise<S3Answer> {
+    if (!this.#sse) return await this.#s3.send(request);
+    const headers = { ...request.headers, "x-amz-server-side-encryption": "AES256" };
+    const answer = await this.#s3.send({ ...request, headers });
+    if (answer.status !== 501 || this.#s3.config.sse === "AES256") return answer;
+    this.#sse = false;
+    return await this.#s3.send(request);
+  }
+
+  async *#pages(query: Readonly<Record<string, string>>): AsyncGenerator<VersionsPage> {
+    const first = {
+      versions: "",
+      "encoding-type": "url",
+      "max-keys": String(PAGE_KEYS),
+      ...query,
+    };
+    let marker: VersionsPage["next"] = undefined;
+    for (;;) {
+      const request: S3Request = {
+        method: "GET",
+        query: marker === undefined ? first : { ...first, ...markers(marker) },
+      };
+      const answer = await this.#read(request);
+      if (isBusy(answer.status)) throw busy(request, answer, "nothing");
+      // Also 206: MinIO's answer when an object's forged header stops its listing.
+      if (answer.status !== 200) throw refused(request, answer);
+      const page: VersionsPage = parse(request, answer, parseVersions);
+      yield page;
+      if (page.next === undefined) return;
+      if (page.next.key === marker?.key && page.next.versionId === marker.versionId) {
+        throw new VaultError(
+          "vault_refused",
+          `the listing of versions stands still at ${marker.key}`,
+        );
+      }
+      marker = page.next;
+    }
+  }
+
+  /** Sends a read again after a dropped connection or a 5xx, not after silence or a closed port. */
+  async #read(request: S3Request): Promise<S3Answer> {
+    for (let attempt = 1; ; attempt += 1) {
+      const last = attempt === READ_TRIES;
+      try {
+        const answer = await this.#s3.send(request);
+        if (last || !isBusy(answer.status) || answer.status === 501) return answer;
+      } catch (error) {
+        if (last || !isWorthAgain(error)) throw error;
+      }
+      await pause(READ_PAUSE_MS * 4 ** (attempt - 1));
+    }
+  }
+}
+
+/** The one PUT of a batch: S3's own lock, condition and checksum headers in one signed request. */
+export function putRequest(key: string, body: Uint8Array, options: PutOptions): S3Request {
+  return {
+    method: "PUT",
+    key,
+    body,
+    headers: {
+      "content-type": options.contentType ?? "application/octet-stream",
+      "x-amz-checksum-sha256": createHash("sha256").update(body).digest("base64"),
+      "x-amz-object-lock-mode": "COMPLIANCE",
+      "x-amz-object-lock-retain-until-date": formatRetainUntil(options.retainUntilMs),
+      ...(options.ifAbsent ? { "if-none-match": "*" } : {}),
+    },
+  };
+}
+
+/** Up to the whole second: some stores keep no milliseconds, and none may keep less than was asked. */
+export function formatRetainUntil(timeMs: number): string {
+  return new Date(Math.ceil(timeMs / 1000) * 1000).toISOString();
+}
+
+function byVersion(versionId: string): { versionId: string } {
+  // An empty one would read whatever is on top.
+  if (versionId === "") throw new RangeError("a version id is needed");
+  return { versionId };
+}
+
+function markers(next: NonNullable<VersionsPage["next"]>): Record<string, string> {
+  if (next.versionId === "") return { "key-marker": next.key };
+  return { "key-marker": next.key, "version-id-marker": next.versionId };
+}
+
+function parse<T>(request: S3Request, answer: S3Answer, parser: (xml: string) => T): T {
+  try {
+    return parser(new TextDecoder("utf-8", { fatal: true }).decode(answer.body));
+  } catch (error) {
+    const message = `the vault's answer to ${nameRequest(request)} makes no sense: ${String(error)}`;
+    throw new VaultError("vault_refused", message, "nothing", { cause: error });
+  }
+}
+
+function unreadable(request: S3Request, answer: S3Answer): VaultError {
+  const { status, errorCode } = answer;
+  if (status === 404 && errorCode !== "NoSuchBucket") {
+    return new VaultError("batch_missing", describe(request, answer));
+  }
+  // A delete marker has a version id and no bytes.
+  if (status === 405) return new VaultError("batch_missing", describe(request, answer));
+  if (isBusy(status) && STORE_BUSY.has(errorCode)) return busy(request, answer, "nothing");
+  if (isBusy(status) || errorCode === "XMinioObjectTampered") {
+    return new VaultError("batch_unreadable", describe(request, answer));
+  }
+  return refused(request, answer);
+}
+
+function busy(request: S3Request, answer: S3Answer, outcome: VaultError["outcome"]): VaultError {
+  return new VaultError("vault_unreachable", describe(request, answer), outcome);
+}
+
+function refused(request: S3Request, answer: S3Answer): VaultError {
+  return new VaultError("vault_refused", describe(request, answer));
+}
+
+function describe(request: S3Request, answer: S3Answer): string {
+  const code = answer.errorCode === "" ? "" : ` ${answer.errorCode}`;
+  return `the vault answered ${answer.status}${code} to ${nameRequest(request)}`;
+}
+
+function isWorthAgain(error: unknown): boolean {
+  if (!(error instanceof VaultError) || error.cause instanceof TimedOut) return false;
+  return error.code === "batch_unreadable" || error.outcome === "unknown";
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
