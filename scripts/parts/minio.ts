@@ -41,6 +41,8 @@ export interface MinioOptions {
   /** The port of loopback; a restart must ask for the same. */
   readonly port: number;
   readonly say: Say;
+  /** Called when the process has its pid, before anything waits for it. */
+  readonly onSpawn?: (part: Part) => Promise<void>;
 }
 
 export interface MinioServer {
@@ -50,7 +52,7 @@ export interface MinioServer {
 }
 
 export async function minioPort(): Promise<number> {
-  const [port] = await freePorts(1);
+  const [port] = await freePorts([0]);
   return port!;
 }
 
@@ -102,6 +104,7 @@ async function serve(
   const endpoint = `http://127.0.0.1:${options.port}`;
   const alive = async (): Promise<boolean> => (await fetch(`${endpoint}/minio/health/ready`)).ok;
   try {
+    await options.onSpawn?.(part);
     await untilReady(part, alive, START_LIMIT_MS);
   } catch (error) {
     await part.stop();

@@ -44,6 +44,8 @@ export interface SqldOptions {
   readonly keys: SqldKeys;
   /** Two ports of loopback; a restart must ask for the same, since the worker knows the first. */
   readonly ports: readonly [http: number, admin: number];
+  /** Called when the process has its pid, before anything waits for it. */
+  readonly onSpawn?: (part: Part) => Promise<void>;
 }
 
 export interface SqldServer {
@@ -70,7 +72,7 @@ export async function makeSqldKeys(): Promise<SqldKeys> {
 
 /** Two free ports for `startSqldServer`. */
 export async function sqldPorts(): Promise<[number, number]> {
-  const [http, admin] = await freePorts(2);
+  const [http, admin] = await freePorts([0, 0]);
   return [http!, admin!];
 }
 
@@ -102,6 +104,7 @@ export async function startSqldServer(options: SqldOptions): Promise<SqldServer>
   });
   const url = `http://127.0.0.1:${httpPort}`;
   try {
+    await options.onSpawn?.(part);
     await untilReady(part, async () => (await fetch(`${url}/health`)).ok, START_LIMIT_MS);
     await makeNamespaces(`http://127.0.0.1:${adminPort}`, keys.adminKey);
     await checkNamespace(part, url, keys.authToken);

@@ -1,0 +1,253 @@
+/**
+ * The configuration of every command: environment variables, and flags of the same names that win
+ * (`INDELIBLE_SEAL_SECONDS=5` is `--seal-seconds 5`). Everything is checked before anything starts, and
+ * a wrong value is refused with the key's name; so is a name that begins with INDELIBLE_ and means nothing,
+ * because a misspelt setting that is silently ignored is worse than none.
+ */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+/** A store of the operator's own, in place of the local MinIO. */
+export interface S3Config {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** A libSQL server of the operator's own, in place of the local sqld. */
+export interface LibsqlConfig {
+  readonly url: string;
+  readonly token: string;
+}
+
+export interface Config {
+  /** Absolute path of the data folder. */
+  readonly dataDir: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** As configured; the data folder knows the one that holds. */
+  readonly origin: string | null;
+  readonly sealSeconds: number;
+  readonly sealEntries: number;
+  /** `null`: the local MinIO. */
+  readonly s3: S3Config | null;
+  /** `null`: the local sqld. */
+  readonly libsql: LibsqlConfig | null;
+  readonly systemRetentionDays: number;
+}
+
+/** A setting that cannot be used. The message begins with the key's name. */
+export class ConfigError extends Error {
+  readonly key: string;
+  constructor(key: string, problem: string) {
+    super(`${key} ${problem}`);
+    this.name = "ConfigError";
+    this.key = key;
+  }
+}
+
+const PREFIX = "INDELIBLE_";
+
+const KEYS = [
+  "DATA",
+  "LISTEN",
+  "ORIGIN",
+  "SEAL_SECONDS",
+  "SEAL_ENTRIES",
+  "S3_ENDPOINT",
+  "S3_BUCKET",
+  "S3_REGION",
+  "S3_ACCESS_KEY",
+  "S3_SECRET_KEY",
+  "LIBSQL_URL",
+  "LIBSQL_TOKEN",
+  "SYSTEM_RETENTION_DAYS",
+] as const;
+type Key = (typeof KEYS)[number];
+
+/** Secrets are not taken as flags: a command line can be read by every user of the machine. */
+const SECRETS: readonly Key[] = ["S3_ACCESS_KEY", "S3_SECRET_KEY", "LIBSQL_TOKEN"];
+
+const DEFAULTS = {
+  DATA: "./data",
+  LISTEN: "127.0.0.1:8787",
+  SEAL_SECONDS: 10,
+  SEAL_ENTRIES: 10_000,
+};
+
+/** Longer than a day and nobody would call it sealing; the lower bound is what a store can take. */
+const SEAL_SECONDS_MAX = 86_400;
+/** The most entries that one batch holds (FORMAT). */
+const SEAL_ENTRIES_MAX = 65_536;
+/** A hundred years: beyond it a date is more likely a slip than a wish, and a lock cannot be undone. */
+const RETENTION_DAYS_MAX = 36_525;
+
+/** The flags of a verb beyond the common ones, in the form of node:util's `parseArgs`. */
+export type ExtraFlags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;
+
+export interface ParsedCommand {
+  readonly config: Config;
+  /** Values of the verb's own flags. */
+  readonly flags: Record<string, string | boolean | (string | boolean)[] | undefined>;
+  /** What is left on the command line. */
+  readonly words: readonly string[];
+}
+
+/** Reads flags and environment. Throws `ConfigError`. Relative paths count from where npm was called. */
+export function readCommand(
+  argv: readonly string[] = process.argv.slice(2),
+  env: NodeJS.ProcessEnv = process.env,
+  extraFlags: ExtraFlags = {},
+): ParsedCommand {
+  const { values, positionals } = parseFlags(argv, extraFlags);
+  const settings = new Settings(env, values);
+  const base = env.INIT_CWD ?? process.cwd();
+  const s3 = readS3(settings);
+  return {
+    config: {
+      dataDir: resolve(base, settings.text("DATA") ?? DEFAULTS.DATA),
+      listen: readListen(settings.text("LISTEN") ?? DEFAULTS.LISTEN),
+      origin: readOrigin(settings.text("ORIGIN")),
+      sealSeconds: settings.integer("SEAL_SECONDS", 1, SEAL_SECONDS_MAX) ?? DEFAULTS.SEAL_SECONDS,
+      sealEntries: settings.integer("SEAL_ENTRIES", 1, SEAL_ENTRIES_MAX) ?? DEFAULTS.SEAL_ENTRIES,
+      s3,
+      libsql: readLibsql(settings),
+      systemRetentionDays: readSystemRetention(settings, s3 !== null),
+    },
+    flags: values,
+    words: positionals,
+  };
+}
+
+function parseFlags(argv: readonly string[], extraFlags: ExtraFlags) {
+  const options: ExtraFlags = { ...extraFlags };
+  for (const key of KEYS) options[flagName(key)] = { type: "string" };
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new ConfigError("Command line:", (error as Error).message);
+  }
+}
+
+function flagName(key: Key): string {
+  return key.toLowerCase().replaceAll("_", "-");
+}
+
+/** One place to look a setting up; an empty value counts as not set. */
+class Settings {
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #flags: Record<string, unknown>;
+
+  constructor(env: NodeJS.ProcessEnv, flags: Record<string, unknown>) {
+    this.#env = env;
+    this.#flags = flags;
+    for (const name of Object.keys(env)) {
+      if (name.startsWith(PREFIX) && !KEYS.some((key) => PREFIX + key === name)) {
+        throw new ConfigError(name, "is not a setting of Indelible.");
+      }
+    }
+    for (const key of SECRETS) {
+      if (flags[flagName(key)] !== undefined) {
+        throw new ConfigError(
+          PREFIX + key,
+          "is a secret: give it in the environment, not as a flag.",
+        );
+      }
+    }
+  }
+
+  text(key: Key): string | null {
+    return (this.#flags[flagName(key)] as string | undefined) || this.#env[PREFIX + key] || null;
+  }
+
+  integer(key: Key, min: number, max: number): number | null {
+    const text = this.text(key);
+    if (text === null) return null;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new ConfigError(
+      PREFIX + key,
+      `must be a whole number from ${min} to ${max}, not "${text}".`,
+    );
+  }
+
+  /** All of `keys`, or `null` if none is set; some of them only is an error that names a missing one. */
+  group<K extends Key>(
+    keys: readonly K[],
+    optional: readonly Key[] = [],
+  ): Record<K, string> | null {
+    const set = [...keys, ...optional].filter((key) => this.text(key) !== null);
+    if (set.length === 0) return null;
+    const found: Partial<Record<Key, string>> = {};
+    for (const key of keys) {
+      const value = this.text(key);
+      if (value === null) {
+        throw new ConfigError(PREFIX + key, `is missing, and ${PREFIX}${set[0]} needs it.`);
+      }
+      found[key] = value;
+    }
+    return found as Record<K, string>;
+  }
+}
+
+/** `host:port`, the host an IPv4 address, a name, or an IPv6 address in brackets; port 0 takes a free one. */
+function readListen(text: string): Config["listen"] {
+  const match = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]|\*):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match && port <= 65_535) return { host: match[1]!, port };
+  throw new ConfigError(
+    `${PREFIX}LISTEN`,
+    `must be host:port like ${DEFAULTS.LISTEN}, not "${text}".`,
+  );
+}
+
+/** The first line of every checkpoint begins with it (C2SP tlog-checkpoint: a schema-less URL). */
+function readOrigin(text: string | null): string | null {
+  if (text === null || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(\/[a-z0-9._-]+)*$/.test(text))
+    return text;
+  throw new ConfigError(
+    `${PREFIX}ORIGIN`,
+    `must be a lower-case host name, with a path if need be, like log.example.org; not "${text}".`,
+  );
+}
+
+function readS3(settings: Settings): S3Config | null {
+  const group = settings.group(
+    ["S3_ENDPOINT", "S3_BUCKET", "S3_ACCESS_KEY", "S3_SECRET_KEY"],
+    ["S3_REGION"],
+  );
+  if (!group) return null;
+  return {
+    endpoint: readUrl("S3_ENDPOINT", group.S3_ENDPOINT, ["http:", "https:"]),
+    bucket: group.S3_BUCKET,
+    region: settings.text("S3_REGION") ?? "us-east-1",
+    accessKey: group.S3_ACCESS_KEY,
+    secretKey: group.S3_SECRET_KEY,
+  };
+}
+
+function readLibsql(settings: Settings): LibsqlConfig | null {
+  const group = settings.group(["LIBSQL_URL", "LIBSQL_TOKEN"]);
+  if (!group) return null;
+  const url = readUrl("LIBSQL_URL", group.LIBSQL_URL, ["http:", "https:", "libsql:"]);
+  return { url, token: group.LIBSQL_TOKEN };
+}
+
+function readUrl(key: Key, text: string, protocols: readonly string[]): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url && protocols.includes(url.protocol) && !url.username && !url.password) return text;
+  const forms = protocols.map((protocol) => `${protocol}//…`).join(" or ");
+  throw new ConfigError(PREFIX + key, `must be a URL (${forms}) without a password in it.`);
+}
+
+/** Locks in a store of one's own cannot be taken back, so nobody but its owner may choose their length. */
+function readSystemRetention(settings: Settings, configuredStore: boolean): number {
+  const days = settings.integer("SYSTEM_RETENTION_DAYS", 1, RETENTION_DAYS_MAX);
+  if (days !== null) return days;
+  if (!configuredStore) return 1;
+  throw new ConfigError(
+    `${PREFIX}SYSTEM_RETENTION_DAYS`,
+    "is missing: with a store of your own you must say for how many days the instance's own logs are locked.",
+  );
+}

@@ -1,0 +1,143 @@
+/**
+ * The data folder: its layout, the lock that lets one command at a time have it, and the record of
+ * what runs on it. The lock matters more than it looks: nothing else stops two workers from writing
+ * the same folder. The record is how a supervisor that was killed has its parts found and ended.
+ *
+ * | path | |
+ * |---|---|
+ * | `keys/` | the log key, MinIO's secrets |
+ * | `tokens/` | `admin`, `demo` |
+ * | `vkeys/` | verifier keys, written by the worker |
+ * | `auditor.env` | a read-only S3 user, for any S3 client |
+ * | `libsql/`, `minio/`, `ledger/` | what sqld, MinIO and workerd keep |
+ * | `worker/` | the program and configuration that workerd runs |
+ * | `instance.json` | origin, and the hashes of the first two tokens |
+ * | `running.json` | what runs now, or ran last |
+ * | `lock` | held while a command runs |
+ */
+import { chmod, mkdir } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type FileLock, tryFileLock } from "./file-lock.ts";
+import { endProcess, identifyProcess, type ProcessIdentity } from "./process-identity.ts";
+import { readSecretJson, writeSecret } from "./secret-file.ts";
+
+/** How a reader reaches the running index, for commands that only look. */
+export interface RunningIndex {
+  readonly url: string;
+  readonly readToken: string;
+}
+
+/** `running.json`. */
+export interface Running {
+  readonly supervisor: ProcessIdentity;
+  readonly parts: Readonly<Record<string, ProcessIdentity>>;
+  /** Ports by their use; taken again at the next start if they are free. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly index?: RunningIndex;
+  /** The public address and the operator's, once there are any. */
+  readonly url?: string;
+}
+
+/** Another command has the data folder. */
+export class DataFolderInUse extends Error {
+  readonly pid: number | null;
+  constructor(dir: string, pid: number | null) {
+    const who = pid === null ? "another process" : `process ${pid}`;
+    super(
+      `The data folder ${dir} is in use by ${who}. Stop it first, or use another INDELIBLE_DATA.`,
+    );
+    this.name = "DataFolderInUse";
+    this.pid = pid;
+  }
+}
+
+/** A part that a killed supervisor left behind gets this long to end by itself. */
+const LEFTOVER_GRACE_MS = 5_000;
+
+export class DataFolder {
+  readonly dir: string;
+  readonly #lock: FileLock;
+  #running: Running;
+  /** Writes of `running.json` follow one another. */
+  #written: Promise<void> = Promise.resolve();
+
+  private constructor(dir: string, lock: FileLock, running: Running) {
+    this.dir = dir;
+    this.#lock = lock;
+    this.#running = running;
+  }
+
+  /** Makes the folder if need be, locks it and ends what a killed supervisor left. Throws `DataFolderInUse`. */
+  static async open(dir: string, say: (message: string) => void): Promise<DataFolder> {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    await chmod(dir, 0o700);
+    const lock = tryFileLock(join(dir, "lock"));
+    if (!lock) throw new DataFolderInUse(dir, readRunning(dir)?.supervisor.pid ?? null);
+    try {
+      const last = await readSecretJson<Running>(join(dir, "running.json"));
+      for (const [name, identity] of Object.entries(last?.parts ?? {})) {
+        if (identifyProcess(identity.pid)?.started !== identity.started) continue;
+        say(`Ending ${name} (process ${identity.pid}), which an earlier run left behind.`);
+        await endProcess(identity, LEFTOVER_GRACE_MS);
+      }
+      const supervisor = identifyProcess(process.pid)!;
+      const folder = new DataFolder(dir, lock, { supervisor, parts: {}, ports: last?.ports ?? {} });
+      await folder.#record({});
+      return folder;
+    } catch (error) {
+      lock.release();
+      throw error;
+    }
+  }
+
+  path(...names: string[]): string {
+    return join(this.dir, ...names);
+  }
+
+  get running(): Running {
+    return this.#running;
+  }
+
+  /** To be called as soon as a part has its pid: what is not recorded cannot be found after a kill. */
+  async recordPart(name: string, pid: number): Promise<void> {
+    const identity = identifyProcess(pid);
+    if (identity) await this.#record({ parts: { ...this.#running.parts, [name]: identity } });
+  }
+
+  async recordPorts(ports: Record<string, number>): Promise<void> {
+    await this.#record({ ports: { ...this.#running.ports, ...ports } });
+  }
+
+  async recordIndex(index: RunningIndex): Promise<void> {
+    await this.#record({ index });
+  }
+
+  async recordUrl(url: string): Promise<void> {
+    await this.#record({ url });
+  }
+
+  async close(): Promise<void> {
+    const { supervisor, ports } = this.#running;
+    this.#running = { supervisor, parts: {}, ports };
+    await this.#record({});
+    this.#lock.release();
+  }
+
+  async #record(changes: Partial<Running>): Promise<void> {
+    this.#running = { ...this.#running, ...changes };
+    const write = (): Promise<void> =>
+      writeSecret(this.path("running.json"), JSON.stringify(this.#running, null, 2));
+    this.#written = this.#written.then(write, write);
+    await this.#written;
+  }
+}
+
+/** What runs on a folder that somebody else may have locked; `null` if nothing is recorded. */
+export function readRunning(dir: string): Running | null {
+  try {
+    return JSON.parse(readFileSync(join(dir, "running.json"), "utf8")) as Running;
+  } catch {
+    return null;
+  }
+}

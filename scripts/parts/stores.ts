@@ -1,0 +1,141 @@
+/**
+ * The index and the vault as the configuration has them: local ones are started, configured ones are
+ * taken as they are. Whoever needs data without the worker (restore, backup, …) uses `withStores`.
+ */
+import type { Config, S3Config } from "../config.ts";
+import { DataFolder } from "./data-folder.ts";
+import { LOCAL_BUCKET, LOCAL_REGION, startMinioServer } from "./minio.ts";
+import type { Part } from "./part.ts";
+import { freePorts } from "./ports.ts";
+import { writeSecret } from "./secret-file.ts";
+import { makeSqldKeys, startSqldServer } from "./sqld.ts";
+
+export type Say = (message: string) => void;
+
+/** How to reach the index. The tokens of a configured server are all the one that was given. */
+export interface IndexAccess {
+  readonly url: string;
+  readonly authToken: string;
+  readonly ddlToken: string;
+  readonly readToken: string;
+  /** The folder of the local sqld, `null` for a configured server. */
+  readonly dir: string | null;
+}
+
+export interface Stores {
+  readonly index: IndexAccess;
+  /** The worker's access to the vault. */
+  readonly vault: S3Config;
+  readonly parts: readonly RestartablePart[];
+}
+
+/** A part that runs, and how to start it again just as it was. */
+export interface RestartablePart {
+  readonly name: string;
+  readonly part: Part;
+  readonly start: () => Promise<Part>;
+}
+
+/** Starts what is local, both at once. If one fails the other is stopped. */
+export async function startStores(config: Config, data: DataFolder, say: Say): Promise<Stores> {
+  const [index, vault] = await Promise.allSettled([
+    config.libsql ? configuredIndex(config.libsql) : startIndex(data),
+    config.s3 ? { access: config.s3, parts: [] } : startVault(data, say),
+  ]);
+  if (index.status === "fulfilled" && vault.status === "fulfilled") {
+    const { access, parts } = index.value;
+    await data.recordIndex({ url: access.url, readToken: access.readToken });
+    return { index: access, vault: vault.value.access, parts: [...parts, ...vault.value.parts] };
+  }
+  for (const started of [index, vault]) {
+    if (started.status !== "fulfilled") continue;
+    for (const { part } of started.value.parts) await part.stop();
+  }
+  throw (index.status === "rejected" ? index : (vault as PromiseRejectedResult)).reason;
+}
+
+/** Locks the data folder, starts what is local, runs `use`, and stops it all, whatever happened. */
+export async function withStores<T>(
+  config: Config,
+  say: Say,
+  use: (stores: Stores, data: DataFolder) => Promise<T>,
+): Promise<T> {
+  const data = await DataFolder.open(config.dataDir, say);
+  try {
+    const stores = await startStores(config, data, say);
+    try {
+      return await use(stores, data);
+    } finally {
+      for (const { part } of stores.parts) await part.stop();
+    }
+  } finally {
+    await data.close();
+  }
+}
+
+async function startIndex(data: DataFolder) {
+  const dir = data.path("libsql");
+  const keys = await makeSqldKeys();
+  const [http, admin] = await portsFor(data, ["sqld", "sqldAdmin"]);
+  const ports = [http!, admin!] as const;
+  const start = async (): Promise<Part> => {
+    const { part } = await startSqldServer({ dir, keys, ports, onSpawn: recorder(data, "sqld") });
+    return part;
+  };
+  const part = await start();
+  const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, ...keys };
+  return { access, parts: [{ name: "sqld", part, start }] };
+}
+
+function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
+  const { url, token } = libsql;
+  const access: IndexAccess = {
+    url,
+    authToken: token,
+    ddlToken: token,
+    readToken: token,
+    dir: null,
+  };
+  return { access, parts: [] };
+}
+
+async function startVault(data: DataFolder, say: Say) {
+  const [port] = await portsFor(data, ["minio"]);
+  const open = () =>
+    startMinioServer({
+      dir: data.path("minio"),
+      keysDir: data.path("keys"),
+      port: port!,
+      say,
+      onSpawn: recorder(data, "minio"),
+    });
+  const { part, endpoint, secrets } = await open();
+  await writeSecret(
+    data.path("auditor.env"),
+    [
+      `S3_ENDPOINT=${endpoint}`,
+      `S3_BUCKET=${LOCAL_BUCKET}`,
+      `AWS_ACCESS_KEY_ID=${secrets.auditor.accessKey}`,
+      `AWS_SECRET_ACCESS_KEY=${secrets.auditor.secretKey}`,
+    ].join("\n"),
+  );
+  const access: S3Config = {
+    endpoint,
+    bucket: LOCAL_BUCKET,
+    region: LOCAL_REGION,
+    ...secrets.worker,
+  };
+  const start = async (): Promise<Part> => (await open()).part;
+  return { access, parts: [{ name: "minio", part, start }] };
+}
+
+function recorder(data: DataFolder, name: string): (part: Part) => Promise<void> {
+  return (part) => data.recordPart(name, part.pid);
+}
+
+/** The ports of last time where they are free: an S3 client that somebody configured goes on working. */
+async function portsFor(data: DataFolder, uses: readonly string[]): Promise<number[]> {
+  const ports = await freePorts(uses.map((use) => data.running.ports[use] ?? 0));
+  await data.recordPorts(Object.fromEntries(uses.map((use, place) => [use, ports[place]!])));
+  return ports;
+}
