@@ -1,0 +1,7 @@
+/**
+ * JSON at the door (FORMAT §1) and its canonical form (RFC 8785). `parseJson` is strict; `encodeJson` writes what it
+ * returned, and parsing that text again and encoding it gives the same text.
+ */
+export { encodeJson, encodeString } from "./json-encode.ts";
+export { DEPTH_MAX, LINE_DEPTH_MAX, parseJson, type ParseOptions } from "./json-parse.ts";
+export { isJsonObject, newJsonObject, type Json, type JsonObject } from "./json-value.ts";

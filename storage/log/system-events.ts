@@ -1,0 +1,101 @@
+/**
+ * The entries of `_system` (FORMAT §8) as events: `action` is the word, `details` the fields, `actor` who asked. Builders make them,
+ * `Directory` reads them; field names are those of the format.
+ */
+import { parseEvent, PARTY_ID_CHARS_MAX, type Event } from "./event.ts";
+import { encodeJson, parseJson, type Json } from "./json.ts";
+
+export interface InstanceCreated {
+  readonly origin: string;
+  readonly format: string;
+}
+
+export interface LogCreated {
+  readonly log: string;
+  readonly retention_days: number;
+  readonly description: string;
+  readonly public: boolean;
+}
+
+/** What is left out stays as it was. */
+export type LogChanged = Pick<LogCreated, "log"> & Partial<Omit<LogCreated, "log">>;
+
+export type KeyUse = "log" | "receipt";
+
+export interface KeyAnnounced {
+  readonly log: string;
+  readonly use: KeyUse;
+  readonly vkey: string;
+}
+
+/** `expires_at` RFC 3339 or null; `sha256` hex of the whole token; `networks` empty for any. */
+export interface TokenCreated {
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly logs: readonly string[];
+  readonly expires_at: string | null;
+  readonly networks: readonly string[];
+  readonly description: string;
+  readonly sha256: string;
+}
+
+/** The head of a memo that a recovery retires. */
+export interface RetiredMemo {
+  readonly size: number;
+  readonly leaf: string;
+}
+
+/**
+ * `kept` is the size that was kept; `missing_from` and `missing_to` the first seq known or feared missing and the one after the last,
+ * null where unknown; `memo` what was retired, null if there was none.
+ */
+export interface LogRecovered {
+  readonly log: string;
+  readonly reason: string;
+  readonly kept: number;
+  readonly missing_from: number | null;
+  readonly missing_to: number | null;
+  readonly memo: RetiredMemo | null;
+}
+
+export const INSTANCE_FORMAT = "indelible/1";
+
+/** Each builder takes the fields and the `by` of who asked: the instance itself unless given. */
+export const instanceCreated = (fields: InstanceCreated, by?: string): Event =>
+  systemEvent("instance.created", { ...fields }, by);
+export const logCreated = (fields: LogCreated, by?: string): Event =>
+  systemEvent("log.created", { ...fields }, by);
+export const logChanged = (fields: LogChanged, by?: string): Event =>
+  systemEvent("log.changed", { ...fields }, by);
+export const keyAnnounced = (fields: KeyAnnounced, by?: string): Event =>
+  systemEvent("key.announced", { ...fields }, by);
+export const tokenCreated = (fields: TokenCreated, by?: string): Event =>
+  systemEvent(
+    "token.created",
+    { ...fields, roles: [...fields.roles], logs: [...fields.logs], networks: [...fields.networks] },
+    by,
+  );
+export const tokenRevoked = (fields: { readonly id: string }, by?: string): Event =>
+  systemEvent("token.revoked", { ...fields }, by);
+export const logRecovered = (fields: LogRecovered, by?: string): Event =>
+  systemEvent(
+    "log.recovered",
+    { ...fields, memo: fields.memo === null ? null : { ...fields.memo } },
+    by,
+  );
+export const instanceUnproven = (
+  fields: { readonly logs: readonly string[] },
+  by?: string,
+): Event => systemEvent("instance.unproven", { logs: [...fields.logs] }, by);
+
+/** An event of the instance's own, made by the rules for everyone's: what builders gave is parsed and checked again. */
+function systemEvent(action: string, details: { [name: string]: Json }, by = "system"): Event {
+  return parseEvent(parseJson(encodeJson({ action, actor: actorOf(by), details })));
+}
+
+/** Who asked, as an actor: the `by` of a line, cut to what an actor's id may hold. */
+export function actorOf(by: string): { readonly id: string; readonly type: string } {
+  if (by === "system") return { id: "indelible", type: "system" };
+  const id = [...by].slice(0, PARTY_ID_CHARS_MAX).join("");
+  return { id, type: by.slice(0, Math.max(by.indexOf(":"), 0)) || "system" };
+}

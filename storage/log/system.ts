@@ -1,0 +1,281 @@
+/**
+ * The state of an instance, folded from the entries of `_system` in order (FORMAT §8). Tables that serve it are projections of
+ * what stands here. A word that is not known is passed over, and so is a field; a known word whose fields are not what
+ * they must be stops the fold: nobody but the instance writes this log.
+ */
+import { isHashHex } from "./bytes.ts";
+import { RETENTION_DAYS_MAX } from "./batch-header.ts";
+import { isLogName, type Entry } from "./entry.ts";
+import { LogError } from "./errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import type { KeyUse, LogRecovered } from "./system-events.ts";
+import { isRfc3339 } from "./time.ts";
+import { parseVkey } from "./vkey.ts";
+
+export * from "./system-events.ts";
+
+/** A log as its entries in `_system` leave it. */
+export interface LogRecord {
+  readonly name: string;
+  readonly retentionDays: number;
+  readonly description: string;
+  readonly public: boolean;
+  readonly createdAt: string;
+  /** The place of its `log.created` in `_system`. */
+  readonly seq: number;
+}
+
+export interface TokenRecord {
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly logs: readonly string[];
+  /** RFC 3339, as it was given. */
+  readonly expiresAt: string | null;
+  /** The same in milliseconds since 1970; infinity for a token that does not expire. */
+  readonly expiresAtMs: number;
+  readonly networks: readonly string[];
+  readonly description: string;
+  /** Hex, of the whole token. */
+  readonly sha256: string;
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly revokedAt: string | null;
+}
+
+export interface KeyRecord {
+  readonly log: string;
+  readonly use: KeyUse;
+  readonly vkey: string;
+  readonly announcedAt: string;
+}
+
+export interface RecoveryRecord extends LogRecovered {
+  readonly at: string;
+}
+
+/** What the directory reads of an entry. */
+export type SystemEntry = Pick<Entry, "action" | "by" | "eventJson" | "seq" | "time">;
+
+export class Directory {
+  /** The origin of the instance, null before `instance.created`. */
+  origin: string | null = null;
+  /** How many entries were folded: the seq of the next. */
+  size = 0;
+  /** Logs by name. */
+  readonly logs = new Map<string, LogRecord>();
+  /** Tokens by id, revoked ones too. */
+  readonly tokens = new Map<string, TokenRecord>();
+  /** Tokens by SHA-256 (hex), without those revoked. */
+  readonly tokenBySha256 = new Map<string, TokenRecord>();
+  /** Announced keys by log, oldest first. */
+  readonly keys = new Map<string, KeyRecord[]>();
+  /** Recoveries by log, oldest first. */
+  readonly recovered = new Map<string, RecoveryRecord[]>();
+  /** Starts at which nothing could be proved about these logs, oldest first. */
+  readonly unproven: { readonly logs: readonly string[]; readonly at: string }[] = [];
+
+  /** Takes the next entry; throws `invalid_system` if it is not the next, or a known word with fields it cannot have. */
+  apply(entry: SystemEntry): void {
+    if (entry.seq !== this.size) {
+      throw new LogError(
+        "invalid_system",
+        `entry ${entry.seq} of _system where ${this.size} is next`,
+      );
+    }
+    const details = entry.eventJson["details"];
+    const fields = new Fields(entry, isJsonObject(details) ? details : {});
+    this.word(entry, fields);
+    this.size++;
+  }
+
+  private word(entry: SystemEntry, fields: Fields): void {
+    switch (entry.action) {
+      case "instance.created":
+        if (entry.seq !== 0) throw fields.wrong("instance.created", "at seq 0 only");
+        this.origin = fields.text("origin");
+        return;
+      case "log.created":
+        return this.logCreated(entry, fields);
+      case "log.changed":
+        return this.logChanged(fields);
+      case "key.announced":
+        return this.keyAnnounced(entry, fields);
+      case "token.created":
+        return this.tokenCreated(entry, fields);
+      case "token.revoked":
+        return this.tokenRevoked(entry, fields);
+      case "log.recovered":
+        return this.logRecovered(entry, fields);
+      case "instance.unproven":
+        this.unproven.push({ logs: fields.texts("logs"), at: entry.time });
+        return;
+    }
+  }
+
+  private logCreated(entry: SystemEntry, fields: Fields): void {
+    const name = fields.log();
+    if (this.logs.has(name)) throw fields.wrong("log", "a log that does not exist yet");
+    this.logs.set(name, {
+      name,
+      retentionDays: fields.whole("retention_days", 1, RETENTION_DAYS_MAX),
+      description: fields.text("description"),
+      public: fields.flag("public"),
+      createdAt: entry.time,
+      seq: entry.seq,
+    });
+  }
+
+  private logChanged(fields: Fields): void {
+    const known = this.logs.get(fields.log());
+    if (known === undefined) throw fields.wrong("log", "a log that exists");
+    const retentionDays = fields.has("retention_days")
+      ? fields.whole("retention_days", 1, RETENTION_DAYS_MAX)
+      : known.retentionDays;
+    const description = fields.has("description") ? fields.text("description") : known.description;
+    const isPublic = fields.has("public") ? fields.flag("public") : known.public;
+    this.logs.set(known.name, { ...known, retentionDays, description, public: isPublic });
+  }
+
+  private keyAnnounced(entry: SystemEntry, fields: Fields): void {
+    const log = fields.log();
+    const use = fields.text("use");
+    if (use !== "log" && use !== "receipt") throw fields.wrong("use", "log or receipt");
+    const vkey = fields.text("vkey");
+    parseVkey(vkey);
+    push(this.keys, log, { log, use, vkey, announcedAt: entry.time });
+  }
+
+  private tokenCreated(entry: SystemEntry, fields: Fields): void {
+    const expiresAt = fields.isNull("expires_at") ? null : fields.time("expires_at");
+    const token: TokenRecord = {
+      id: fields.text("id"),
+      roles: fields.texts("roles"),
+      logs: fields.texts("logs"),
+      expiresAt,
+      expiresAtMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+      networks: fields.texts("networks"),
+      description: fields.text("description"),
+      sha256: fields.hash("sha256"),
+      createdAt: entry.time,
+      createdBy: entry.by,
+      revokedAt: null,
+    };
+    if (this.tokens.has(token.id)) throw fields.wrong("id", "a token that does not exist yet");
+    this.tokens.set(token.id, token);
+    this.tokenBySha256.set(token.sha256, token);
+  }
+
+  private tokenRevoked(entry: SystemEntry, fields: Fields): void {
+    const token = this.tokens.get(fields.text("id"));
+    if (token === undefined) throw fields.wrong("id", "a token that exists");
+    this.tokenBySha256.delete(token.sha256);
+    this.tokens.set(token.id, { ...token, revokedAt: token.revokedAt ?? entry.time });
+  }
+
+  private logRecovered(entry: SystemEntry, fields: Fields): void {
+    const log = fields.log();
+    const seqOrNull = (name: string): number | null =>
+      fields.isNull(name) ? null : fields.whole(name, 0, Number.MAX_SAFE_INTEGER);
+    push(this.recovered, log, {
+      log,
+      reason: fields.text("reason"),
+      kept: fields.whole("kept", 0, Number.MAX_SAFE_INTEGER),
+      missing_from: seqOrNull("missing_from"),
+      missing_to: seqOrNull("missing_to"),
+      memo: fields.isNull("memo") ? null : fields.head("memo"),
+      at: entry.time,
+    });
+  }
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}
+
+/** The details of one entry, read by name and kind. */
+class Fields {
+  private readonly entry: SystemEntry;
+  private readonly details: JsonObject;
+
+  constructor(entry: SystemEntry, details: JsonObject) {
+    this.entry = entry;
+    this.details = details;
+  }
+
+  has(name: string): boolean {
+    return this.details[name] !== undefined;
+  }
+
+  isNull(name: string): boolean {
+    return this.details[name] === null;
+  }
+
+  text(name: string): string {
+    const value = this.details[name];
+    if (typeof value !== "string") throw this.wrong(name, "a string");
+    return value;
+  }
+
+  texts(name: string): string[] {
+    const value = this.details[name];
+    if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+      throw this.wrong(name, "a list of strings");
+    }
+    return value;
+  }
+
+  flag(name: string): boolean {
+    const value = this.details[name];
+    if (typeof value !== "boolean") throw this.wrong(name, "true or false");
+    return value;
+  }
+
+  whole(name: string, min: number, max: number): number {
+    const value = this.details[name];
+    if (!isWhole(value, min, max)) throw this.wrong(name, `a whole number from ${min} to ${max}`);
+    return value;
+  }
+
+  log(): string {
+    const name = this.text("log");
+    if (!isLogName(name)) throw this.wrong("log", "a log's name");
+    return name;
+  }
+
+  hash(name: string): string {
+    const text = this.text(name);
+    if (!isHashHex(text)) throw this.wrong(name, "64 hex digits");
+    return text;
+  }
+
+  time(name: string): string {
+    const text = this.text(name);
+    if (!isRfc3339(text)) throw this.wrong(name, "a time");
+    return text;
+  }
+
+  head(name: string): { size: number; leaf: string } {
+    const value = this.details[name];
+    if (!isJsonObject(value)) throw this.wrong(name, "a size and a leaf");
+    const { size, leaf } = value;
+    if (
+      !isWhole(size, 0, Number.MAX_SAFE_INTEGER) ||
+      typeof leaf !== "string" ||
+      !isHashHex(leaf)
+    ) {
+      throw this.wrong(name, "a size and a leaf");
+    }
+    return { size, leaf };
+  }
+
+  wrong(name: string, expected: string): LogError {
+    const { seq, action } = this.entry;
+    return new LogError("invalid_system", `${action}: ${name} is not ${expected}`, { seq });
+  }
+}
+
+function isWhole(value: Json | undefined, min: number, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
