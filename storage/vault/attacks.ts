@@ -254,28 +254,24 @@ function archive(canary: Canary): Uint8Array {
   return encodeSnowball(canary.key, canary.versionId, OTHER_BYTES);
 }
 
-/** The headers of an upload in unsigned chunks: with them, MinIO skipped the check of the signature. */
-function chunked(body: Uint8Array): Pick<S3Request, "body"> & { headers: Record<string, string> } {
+/** The claim with which MinIO skipped the check of a signature. */
+function unsignedTrailer(): Record<string, string> {
   return {
-    body: encodeUnsignedChunks(body),
-    headers: {
-      "content-encoding": "aws-chunked",
-      "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-      "x-amz-date": compactDate(),
-      "x-amz-decoded-content-length": String(body.length),
-    },
+    "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    "x-amz-date": compactDate(),
   };
 }
 
+/** MinIO unpacks such an archive without looking for chunks in it. */
 function forgedArchive(s3: S3Client, canary: Canary): S3Request {
-  const { body, headers } = chunked(archive(canary));
   const signed = "host;x-amz-content-sha256;x-amz-date";
-  const authorization = `AWS4-HMAC-SHA256 Credential=${credential(s3)}, SignedHeaders=${signed}, Signature=${"0".repeat(64)}`;
+  const scope = `Credential=${credential(s3)}, SignedHeaders=${signed}`;
+  const authorization = `AWS4-HMAC-SHA256 ${scope}, Signature=${"0".repeat(64)}`;
   return {
     method: "PUT",
     key: `${canary.key}.forged.tar`,
-    body: body!,
-    headers: { ...headers, ...SNOWBALL, authorization },
+    headers: { ...unsignedTrailer(), ...SNOWBALL, authorization },
+    body: archive(canary),
   };
 }
 
@@ -284,7 +280,13 @@ function unsignedPut(s3: S3Client, canary: Canary): S3Request {
     method: "PUT",
     key: `${canary.key}.unsigned`,
     query: { "X-Amz-Credential": credential(s3) },
-    ...chunked(OTHER_BYTES),
+    headers: {
+      ...unsignedTrailer(),
+      "content-encoding": "aws-chunked",
+      "x-amz-decoded-content-length": String(OTHER_BYTES.length),
+      "x-amz-trailer": "x-amz-checksum-sha256",
+    },
+    body: encodeUnsignedChunks(OTHER_BYTES, sha256(OTHER_BYTES, "base64")),
   };
 }
 
@@ -314,7 +316,7 @@ function putLifecycle(): S3Request {
   );
 }
 
-function sha256(text: string, encoding: "base64" | "hex"): string {
+function sha256(text: string | Uint8Array, encoding: "base64" | "hex"): string {
   return createHash("sha256").update(text).digest(encoding);
 }
 

@@ -19,6 +19,9 @@ export interface Policy {
   readonly Statement: readonly PolicyStatement[];
 }
 
+/** As objects these would hide what lies below them, like an object named as a log. */
+const INSTANCE_FOLDERS = ["/_indelible/keys", "/_indelible/canary"];
+
 /**
  * The worker's: put new locked objects, read versions, read locks, list versions. No deletes, no
  * plain listing, no configuration, no legal hold (it is the lock's date that holds an object).
@@ -36,15 +39,16 @@ export function workerPolicy(bucket: string): Policy {
       },
       {
         Effect: "Allow",
-        Action: [
-          "s3:PutObject",
-          "s3:PutObjectRetention",
-          "s3:GetObject",
-          "s3:GetObjectVersion",
-          "s3:GetObjectRetention",
-        ],
+        Action: ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention"],
         Resource: [objects],
       },
+      {
+        Effect: "Allow",
+        Action: ["s3:PutObject", "s3:PutObjectRetention"],
+        // Only below a first level: an object named like a log hides the log's batches from MinIO's listings.
+        Resource: [`${objects}/*`],
+      },
+      { Effect: "Deny", Action: ["s3:PutObject"], Resource: INSTANCE_FOLDERS.map((f) => root + f) },
       ...writeDenials(root),
     ],
   };

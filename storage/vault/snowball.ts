@@ -18,10 +18,11 @@ export function encodeSnowball(name: string, versionId: string, body: Uint8Array
   ]);
 }
 
-/** `aws-chunked` with an unsigned trailer: one chunk, then the end. */
-export function encodeUnsignedChunks(body: Uint8Array): Uint8Array {
+/** `aws-chunked` with an unsigned trailer: one chunk, the end, and the checksum (`sha256`, base64). */
+export function encodeUnsignedChunks(body: Uint8Array, sha256: string): Uint8Array {
   const text = (s: string) => new TextEncoder().encode(s);
-  return concat([text(`${body.length.toString(16)}\r\n`), body, text("\r\n0\r\n\r\n")]);
+  const end = text(`\r\n0\r\nx-amz-checksum-sha256:${sha256}\r\n\r\n`);
+  return concat([text(`${body.length.toString(16)}\r\n`), body, end]);
 }
 
 /** "<length> <name>=<value>\n", where the length counts its own digits. */

@@ -19,6 +19,8 @@ const READ_TRIES = 3;
 const READ_PAUSE_MS = 100;
 /** What S3 gives a page at most. */
 const PAGE_KEYS = 1000;
+/** The slot of a log's entry 0 (FORMAT §6). */
+const FIRST_SLOT = `${"0".repeat(16)}.jsonl.gz`;
 /** Codes that say the whole store is not ready, not that one object is damaged. */
 const STORE_BUSY = new Set([
   "",
@@ -82,19 +84,28 @@ export class MinioVault implements Vault {
     throw unreadable(request, answer);
   }
 
+  /** Throws `batch_unreadable` where an object hides what was asked for from the listing. */
   async *versions(prefix: string, after?: string): AsyncGenerator<ObjectVersion> {
+    let listed = 0;
     for await (const page of this.#pages({ prefix, ...(after ? { "key-marker": after } : {}) })) {
+      listed += page.versions.length;
       for (const version of page.versions) {
         if (version.key !== after) yield version;
       }
     }
+    if (listed === 0) await this.#assertNotHidden(prefix);
   }
 
-  /** With the trailing slash: `demo/`, `_indelible/`. */
+  /** With the trailing slash: `demo/`, `_indelible/`. Also those that an object hides from the listing. */
   async prefixes(): Promise<string[]> {
     const found: string[] = [];
+    const objects = new Set<string>();
     for await (const page of this.#pages({ prefix: "", delimiter: "/" })) {
       found.push(...page.prefixes);
+      for (const { key } of page.versions) objects.add(`${key}/`);
+    }
+    for (const prefix of objects) {
+      if (!found.includes(prefix) && (await this.#holdsFirstSlot(prefix))) found.push(prefix);
     }
     return found;
   }
@@ -117,6 +128,34 @@ export class MinioVault implements Vault {
     if (answer.status !== 501 || this.#s3.config.sse === "AES256") return answer;
     this.#sse = false;
     return await this.#s3.send(request);
+  }
+
+  /**
+   * While a key `demo` has any version, or a marker, MinIO lists nothing under `demo/`, with status 200: an empty
+   * listing is believed only if no such key stands above it. (By key and version id all can be read.)
+   */
+  async #assertNotHidden(prefix: string): Promise<void> {
+    const parts = prefix.split("/").slice(0, -1);
+    for (const [index] of parts.entries()) {
+      const above = parts.slice(0, index + 1).join("/");
+      if (above === "" || !(await this.#isListed(above))) continue;
+      const message = `an object named ${above} may hide ${above}/ from the vault's listings`;
+      throw new VaultError("batch_unreadable", message);
+    }
+  }
+
+  /** A key sorts before all that it begins. */
+  async #isListed(key: string): Promise<boolean> {
+    for await (const page of this.#pages({ prefix: key, "max-keys": "1" })) {
+      return page.versions[0]?.key === key;
+    }
+    return false;
+  }
+
+  /** Whether the first batch of a log, or a delete marker over it, can be read by its key. */
+  async #holdsFirstSlot(prefix: string): Promise<boolean> {
+    const answer = await this.#read({ method: "GET", key: `${prefix}${FIRST_SLOT}` });
+    return answer.status === 200 || answer.headers["x-amz-delete-marker"] === "true";
   }
 
   async *#pages(query: Readonly<Record<string, string>>): AsyncGenerator<VersionsPage> {
