@@ -4,16 +4,12 @@
  * for all clones. A build goes to a temporary folder and is renamed, so an interrupted one leaves
  * nothing that looks finished; a lock keeps two from building the same at once.
  */
-import { execFile, spawn } from "node:child_process";
 import { access, constants, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
-import { promisify } from "node:util";
 import { fileLock } from "./file-lock.ts";
+import { runTool } from "./tool.ts";
 
-const run = promisify(execFile);
-
-/** Where a person's own choice is read from; the process environment, unless a test says otherwise. */
 export interface GoProgram {
   readonly name: "minio" | "mc";
   /** The environment variable that names a binary. */
@@ -74,8 +70,8 @@ async function isExecutable(path: string): Promise<boolean> {
 /** `mc` is Midnight Commander on many machines: only a program that calls itself MinIO's will do. */
 async function isOurs(program: GoProgram, path: string): Promise<boolean> {
   if (!(await isExecutable(path))) return false;
-  const said = await run(path, ["--version"], { timeout: 10_000 }).catch(() => null);
-  return said !== null && said.stdout.startsWith(`${program.name} version`);
+  const version = await runTool(path, ["--version"], { env: process.env }).catch(() => null);
+  return version !== null && version.said.startsWith(`${program.name} version`);
 }
 
 async function build(program: GoProgram, target: string, say: Say): Promise<void> {
@@ -99,35 +95,27 @@ async function build(program: GoProgram, target: string, say: Say): Promise<void
   }
 }
 
-/** Runs `go install`, and shows its last lines if it fails. A Ctrl-C in the terminal ends it too. */
+/** Runs `go install`, and shows its last lines if it fails. */
 async function goInstall(go: string, program: GoProgram, folder: string): Promise<void> {
-  const child = spawn(go, ["install", program.module], {
+  const { ok, ended, said } = await runTool(go, ["install", program.module], {
     env: { ...process.env, GOBIN: folder, GOFLAGS: "-trimpath", CGO_ENABLED: "0" },
-    stdio: ["ignore", "ignore", "pipe"],
   });
-  const lines: string[] = [];
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    lines.push(...text.split("\n").filter((line) => line && !line.startsWith("go: downloading")));
-    lines.splice(0, lines.length - 15);
-  });
-  const code = await new Promise<number | string>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (exitCode, signal) => resolve(exitCode ?? signal ?? "?"));
-  });
-  if (code !== 0) {
-    throw new Error(
-      `go install ${program.module} failed (${code}):\n${lines.join("\n")}\n${waysOut(program)}`,
-    );
-  }
+  if (ok) return;
+  const lines = said.split("\n").filter((line) => line && !line.startsWith("go: downloading"));
+  const last = lines.slice(-BUILD_LINES_SHOWN).join("\n");
+  throw new Error(`go install ${program.module} failed (${ended}):\n${last}\n${waysOut(program)}`);
 }
 
+const BUILD_LINES_SHOWN = 15;
+
 async function findGo(program: GoProgram): Promise<string> {
-  const said = await run("go", ["version"]).catch(() => null);
-  if (!said) throw new Error(`There is no ${program.name} here, and no Go.\n${waysOut(program)}`);
-  const version = /go1\.(\d+)/.exec(said.stdout);
+  const found = await runTool("go", ["version"], { env: process.env }).catch(() => null);
+  if (!found?.ok)
+    throw new Error(`There is no ${program.name} here, and no Go.\n${waysOut(program)}`);
+  const version = /go1\.(\d+)/.exec(found.said);
   if (Number(version?.[1]) < GO_MINOR_MIN) {
     throw new Error(
-      `There is no ${program.name} here, and ${said.stdout.trim()} is too old.\n${waysOut(program)}`,
+      `There is no ${program.name} here, and ${found.said.trim()} is too old.\n${waysOut(program)}`,
     );
   }
   return "go";

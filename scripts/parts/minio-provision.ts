@@ -3,12 +3,12 @@
  * the worker's and the auditor's users with their policies, an expiry for the lock self-test's canaries,
  * and root access off. Every step may be repeated. Secrets reach `mc` by environment or standard input.
  */
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { auditorPolicy, workerPolicy } from "../../storage/vault/policies.ts";
 import type { S3Credentials } from "./minio.ts";
+import { runTool } from "./tool.ts";
 
 export interface ProvisionOptions {
   readonly mc: string;
@@ -84,19 +84,11 @@ async function runMc(
   const url = new URL(options.endpoint);
   url.username = options.root.accessKey;
   url.password = options.root.secretKey;
-  const child = spawn(options.mc, ["--config-dir", folder, "--disable-pager", ...args], {
-    env: { HOME: folder, MC_HOST_vault: url.href, MC_UPDATE: "off" },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  let said = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
-  child.stdin.on("error", () => {}); // A step that reads no input may have closed it.
-  child.stdin.end(input);
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  if (code !== 0) throw new Error(`mc ${args.slice(0, 3).join(" ")} failed: ${said.trim()}`);
+  const { ok, said } = await runTool(
+    options.mc,
+    ["--config-dir", folder, "--disable-pager", ...args],
+    { env: { HOME: folder, MC_HOST_vault: url.href, MC_UPDATE: "off" }, input },
+  );
+  if (!ok) throw new Error(`mc ${args.slice(0, 3).join(" ")} failed: ${said.trim()}`);
   return said;
 }

@@ -47,8 +47,16 @@ export interface Part {
   kill9(): Promise<PartExit>;
 }
 
+let closed = false;
+
+/** From now on no part is started: what is being started is about to be stopped. */
+export function startNoMoreParts(): void {
+  closed = true;
+}
+
 /** Starts a part. Rejects if the program cannot be run at all (not found, not executable). */
 export async function startPart(options: PartOptions): Promise<Part> {
+  if (closed) throw new Error(`${options.name} is not started any more.`);
   const child = spawn(options.command, [...options.args], {
     cwd: options.cwd,
     env: { ...options.env },

@@ -48,8 +48,11 @@ function linuxStart(pid: number): string | null {
 
 function psStart(pid: number): string | null {
   try {
-    const options = { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] } as const;
-    return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], options).trim() || null;
+    const said = execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return said.trim() || null;
   } catch {
     return null;
   }

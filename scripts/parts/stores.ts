@@ -44,7 +44,7 @@ export async function startStores(config: Config, data: DataFolder, say: Say): P
   ]);
   if (index.status === "fulfilled" && vault.status === "fulfilled") {
     const { access, parts } = index.value;
-    await data.recordIndex({ url: access.url, readToken: access.readToken });
+    if (access.dir) await data.recordIndex({ url: access.url, readToken: access.readToken });
     return { index: access, vault: vault.value.access, parts: [...parts, ...vault.value.parts] };
   }
   for (const started of [index, vault]) {

@@ -1,0 +1,97 @@
+/**
+ * The operator's side of the worker: a socket on loopback with calls that nobody else may make. The
+ * secret is made anew at each start and lives in two processes' memory.
+ */
+import type { Identity, TokenIdentity } from "./identity.ts";
+
+export interface OperatorAnswer {
+  readonly status: number;
+  /** What the worker says is wrong, for a person; empty if nothing. */
+  readonly detail: string;
+  readonly body: unknown;
+}
+
+/** What `POST /drain` found still unsealed, by log. */
+export interface DrainResult {
+  readonly sealed: boolean;
+  readonly unsealed: Readonly<Record<string, unknown>>;
+}
+
+const CALL_LIMIT_MS = 30_000;
+/** The worker takes at most 10 s to seal (PROTOCOL §3). */
+const DRAIN_LIMIT_MS = 15_000;
+
+export class Operator {
+  readonly #base: string;
+  readonly #secret: string;
+
+  constructor(port: number, secret: string) {
+    this.#base = `http://127.0.0.1:${port}`;
+    this.#secret = secret;
+  }
+
+  /** Makes what an instance must have: its own logs, `demo`, and the first two tokens. May be repeated. */
+  bootstrap(identity: Identity, systemRetentionDays: number): Promise<OperatorAnswer> {
+    const tokenFields = (name: string, token: TokenIdentity): Record<string, string> => ({
+      [`${name}_token_id`]: token.id,
+      [`${name}_token_sha256`]: token.sha256,
+    });
+    return this.#call("POST", "/bootstrap", CALL_LIMIT_MS, {
+      origin: identity.origin,
+      system_retention_days: systemRetentionDays,
+      ...tokenFields("admin", identity.tokens.admin),
+      ...tokenFields("demo", identity.tokens.demo),
+    });
+  }
+
+  ready(): Promise<OperatorAnswer> {
+    return this.#call("GET", "/readyz", CALL_LIMIT_MS);
+  }
+
+  /** Takes nothing more, and seals what can be sealed. */
+  async drain(): Promise<DrainResult> {
+    const answer = await this.#call("POST", "/drain", DRAIN_LIMIT_MS);
+    if (answer.status !== 200) throw new Error(answer.detail);
+    return answer.body as DrainResult;
+  }
+
+  async #call(
+    method: string,
+    path: string,
+    limitMs: number,
+    body?: object,
+  ): Promise<OperatorAnswer> {
+    const response = await fetch(this.#base + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#secret}`,
+        ...(body ? { "content-type": "application/json" } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+      signal: AbortSignal.timeout(limitMs),
+    });
+    const text = await response.text();
+    const parsed = parseJson(text);
+    return {
+      status: response.status,
+      detail: describe(response.status, parsed, text),
+      body: parsed,
+    };
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** `detail` of a problem; anything else as it is. */
+function describe(status: number, body: unknown, text: string): string {
+  if (status === 200) return "";
+  const problem = body as { code?: string; detail?: string } | null;
+  if (problem?.detail) return problem.code ? `${problem.code}: ${problem.detail}` : problem.detail;
+  return `the worker answered ${status} ${text.slice(0, 500)}`.trim();
+}

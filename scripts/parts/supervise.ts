@@ -1,0 +1,118 @@
+/**
+ * Keeps parts running: one that dies is started again with growing pauses, and said so; one that cannot
+ * be started ends the whole, with its own last lines. Exit code 0 is no exception: it is what a stray
+ * SIGTERM gives too.
+ */
+import type { Part, PartExit } from "./part.ts";
+import type { RestartablePart } from "./stores.ts";
+
+/** The pause before the first restart; it doubles up to the longest. */
+const PAUSE_MS_MIN = 250;
+const PAUSE_MS_MAX = 30_000;
+/** A part that ran this long begins again with the shortest pause. */
+const STEADY_MS = 60_000;
+/** So many failed starts in a row (4 s of pauses) are no accident. */
+const FAILED_STARTS_MAX = 5;
+/** Of a part's last lines, those shown when it died. */
+const LINES_SHOWN = 5;
+
+export interface SuperviseOptions {
+  readonly say: (message: string) => void;
+  /** A part runs again after it died. */
+  readonly onRestart: (name: string) => void;
+}
+
+export class Supervisor {
+  /** Settles with the reason when a part cannot be started any more. */
+  readonly failed: Promise<Error>;
+  readonly #options: SuperviseOptions;
+  readonly #stopping = new AbortController();
+  readonly #watched = new Map<string, { part: Part; done: Promise<void> }>();
+  #fail!: (error: Error) => void;
+
+  constructor(options: SuperviseOptions) {
+    this.#options = options;
+    this.failed = new Promise((resolve) => (this.#fail = resolve));
+  }
+
+  watch(restartable: RestartablePart): void {
+    const entry = { part: restartable.part, done: Promise.resolve() };
+    this.#watched.set(restartable.name, entry);
+    entry.done = this.#keepRunning(restartable, entry);
+  }
+
+  /** From here on a part that ends stays down. */
+  release(): void {
+    this.#stopping.abort();
+  }
+
+  /** Stops one part, also if it is just being started again. */
+  async stop(name: string, graceMs?: number): Promise<void> {
+    this.release();
+    const entry = this.#watched.get(name);
+    if (!entry) return;
+    await entry.part.stop(graceMs);
+    await entry.done;
+    await entry.part.stop(graceMs);
+  }
+
+  async #keepRunning(restartable: RestartablePart, entry: { part: Part }): Promise<void> {
+    let pauseMs = PAUSE_MS_MIN;
+    for (;;) {
+      const startedMs = Date.now();
+      const exit = await entry.part.exited;
+      if (this.#stopping.signal.aborted) return;
+      if (Date.now() - startedMs > STEADY_MS) pauseMs = PAUSE_MS_MIN;
+      this.#sayEnded(entry.part, exit, pauseMs);
+      const part = await this.#startAgain(restartable, pauseMs);
+      if (!part) return;
+      entry.part = part;
+      pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX);
+      if (this.#stopping.signal.aborted) return;
+      this.#options.say(`${part.name} runs again.`);
+      this.#options.onRestart(restartable.name);
+    }
+  }
+
+  /** `null` if everything is being stopped, or has failed. */
+  async #startAgain({ start }: RestartablePart, firstPauseMs: number): Promise<Part | null> {
+    let pauseMs = firstPauseMs;
+    for (let failures = 0; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+      await this.#pause(pauseMs);
+      if (this.#stopping.signal.aborted) return null;
+      try {
+        return await start();
+      } catch (error) {
+        failures += 1;
+        if (this.#stopping.signal.aborted) return null;
+        if (failures === FAILED_STARTS_MAX) {
+          this.#fail(error as Error);
+          return null;
+        }
+        this.#options.say((error as Error).message);
+      }
+    }
+  }
+
+  #sayEnded(part: Part, exit: PartExit, pauseMs: number): void {
+    const how = exit.signal ?? `exit code ${exit.code}`;
+    this.#options.say(`${part.name} ended (${how}); starting it again in ${pauseMs / 1000} s.`);
+    for (const line of part.lastLines().slice(-LINES_SHOWN)) {
+      this.#options.say(`  ${part.name} | ${line}`);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      }
+    });
+  }
+}

@@ -1,0 +1,170 @@
+/**
+ * The whole instance: stores, index migrated to today's schema, worker, in that order, supervised; and its
+ * orderly end: refuse, drain and seal, then the worker, then the stores it writes to.
+ */
+import { randomBytes } from "node:crypto";
+import { migrate } from "../../storage/index/migrate.ts";
+import type { Config } from "../config.ts";
+import { bundleWorker } from "./bundle.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { Identity } from "./identity.ts";
+import { Operator, type OperatorAnswer } from "./operator.ts";
+import type { Part } from "./part.ts";
+import { type Say, startStores, type Stores } from "./stores.ts";
+import { Supervisor } from "./supervise.ts";
+import { startWorkerd, type WorkerdServer } from "./workerd.ts";
+
+/** After the drain nothing is in flight that matters; MinIO and sqld end within milliseconds. */
+const STOP_GRACE_MS = 5_000;
+const ASK_AGAIN_MS_MIN = 50;
+const ASK_AGAIN_MS_MAX = 2_000;
+
+export interface Instance {
+  /** The public address. */
+  readonly url: string;
+  /** Settles when a part cannot be kept running. */
+  readonly failed: Promise<Error>;
+  /** Resolves when entries are taken; the answer says what is wrong all the same, if anything. */
+  ready(): Promise<OperatorAnswer>;
+  stop(): Promise<void>;
+}
+
+export async function startInstance(
+  config: Config,
+  data: DataFolder,
+  identity: Identity,
+  say: Say,
+): Promise<Instance> {
+  const [stores, bundleDir] = await Promise.all([
+    startStores(config, data, say),
+    bundleWorker(say),
+  ]);
+  await migrate({ url: stores.index.url, authToken: stores.index.ddlToken });
+
+  const operatorSecret = randomBytes(32).toString("base64url");
+  let listen = config.listen;
+  const start = (): Promise<WorkerdServer> =>
+    startWorkerd({
+      bundleDir,
+      dir: data.path("worker"),
+      storageDir: data.path("ledger"),
+      vkeysDir: data.path("vkeys"),
+      listen: `${listen.host}:${listen.port}`,
+      vars: workerVars(config, identity, stores),
+      secrets: workerSecrets(identity, stores, operatorSecret),
+      onLine: (line) => say(`worker | ${line}`),
+      onSpawn: (part) => data.recordPart("workerd", part.pid),
+    });
+  let worker = await start();
+  // Port 0 asked for any; whoever knows the address must find a restarted worker there.
+  listen = { host: listen.host, port: worker.port };
+  const url = `http://${printableHost(listen.host)}:${worker.port}`;
+  await data.recordUrl(url);
+
+  const bootstrap = (): Promise<OperatorAnswer> =>
+    new Operator(worker.operatorPort, operatorSecret).bootstrap(
+      identity,
+      config.systemRetentionDays,
+    );
+  let stopping = false;
+  const untilOk = (ask: () => Promise<OperatorAnswer>): Promise<OperatorAnswer> =>
+    askUntilOk(ask, say, () => stopping);
+
+  const supervisor = new Supervisor({
+    say,
+    // A new worker wakes up when it is spoken to; until then it would not seal what waits.
+    onRestart: (name) => {
+      if (name === "workerd") untilOk(bootstrap).catch((error: Error) => say(error.message));
+    },
+  });
+  for (const part of stores.parts) supervisor.watch(part);
+  const restart = async (): Promise<Part> => (worker = await start()).part;
+  supervisor.watch({ name: "workerd", part: worker.part, start: restart });
+
+  return {
+    url,
+    failed: supervisor.failed,
+    ready: async () => {
+      await untilOk(bootstrap);
+      return untilOk(() => new Operator(worker.operatorPort, operatorSecret).ready());
+    },
+    stop: async () => {
+      stopping = true;
+      await drain(new Operator(worker.operatorPort, operatorSecret), say);
+      await supervisor.stop("workerd", STOP_GRACE_MS);
+      for (const { name } of stores.parts) await supervisor.stop(name, STOP_GRACE_MS);
+    },
+  };
+}
+
+/** What the worker may know and everybody may see. */
+function workerVars(config: Config, identity: Identity, stores: Stores): Record<string, string> {
+  return {
+    INDELIBLE_ORIGIN: identity.origin,
+    INDELIBLE_SEAL_SECONDS: String(config.sealSeconds),
+    INDELIBLE_SEAL_ENTRIES: String(config.sealEntries),
+    INDELIBLE_SYSTEM_RETENTION_DAYS: String(config.systemRetentionDays),
+    INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
+    INDELIBLE_S3_BUCKET: stores.vault.bucket,
+    INDELIBLE_S3_REGION: stores.vault.region,
+    INDELIBLE_LIBSQL_URL: stores.index.url,
+  };
+}
+
+function workerSecrets(
+  identity: Identity,
+  stores: Stores,
+  operatorSecret: string,
+): Record<string, string> {
+  return {
+    INDELIBLE_S3_ACCESS_KEY: stores.vault.accessKey,
+    INDELIBLE_S3_SECRET_KEY: stores.vault.secretKey,
+    INDELIBLE_LIBSQL_TOKEN: stores.index.authToken,
+    INDELIBLE_LOG_KEY: identity.logKey,
+    INDELIBLE_OPERATOR_SECRET: operatorSecret,
+  };
+}
+
+/**
+ * Asks until the answer is 200. 503 and no answer at all mean that something is away and may come back:
+ * what it is is said once. Any other answer will not change by asking again.
+ */
+async function askUntilOk(
+  ask: () => Promise<OperatorAnswer>,
+  say: Say,
+  isStopping: () => boolean,
+): Promise<OperatorAnswer> {
+  let said = "";
+  for (let pauseMs = ASK_AGAIN_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, ASK_AGAIN_MS_MAX)) {
+    const answer = await ask().catch((error: Error) => noAnswer(error));
+    if (answer.status === 200) return answer;
+    if (isStopping()) throw new Error("It is being stopped.");
+    if (answer.status !== 503 && answer.status !== 0) throw new Error(answer.detail);
+    if (answer.detail !== said && pauseMs > 8 * ASK_AGAIN_MS_MIN) {
+      say(`Not taking entries yet: ${answer.detail}`);
+      said = answer.detail;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+function noAnswer(error: Error): OperatorAnswer {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+  return { status: 0, detail: `no answer from the worker (${error.message}${cause})`, body: null };
+}
+
+async function drain(operator: Operator, say: Say): Promise<void> {
+  try {
+    const { sealed, unsealed } = await operator.drain();
+    if (!sealed) say(`Not sealed yet, and kept in the index: ${JSON.stringify(unsealed)}`);
+  } catch (error) {
+    say(
+      `The worker did not drain (${(error as Error).message}); what it acknowledged is in the index.`,
+    );
+  }
+}
+
+function printableHost(host: string): string {
+  if (host === "*" || host === "0.0.0.0") return "127.0.0.1";
+  return host === "[::]" ? "[::1]" : host;
+}

@@ -1,0 +1,91 @@
+/**
+ * The worker: workerd with the bundled program, a configuration written at this start, and secrets in its
+ * environment. It runs from copies in the data folder, so that nothing it has open changes under it.
+ */
+import { createRequire } from "node:module";
+import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { HTTP_SOCKET, OPERATOR_SOCKET, writeCapnp } from "./capnp.ts";
+import { type Part, startPart, untilReady } from "./part.ts";
+
+/** From start to both sockets took 0.3 s with the whole program. */
+const START_LIMIT_MS = 30_000;
+
+export interface WorkerdOptions {
+  /** The bundle that `bundleWorker` made. */
+  readonly bundleDir: string;
+  /** Gets the program and its configuration; replaced at each start. */
+  readonly dir: string;
+  readonly storageDir: string;
+  /** Where the worker puts verifier keys. */
+  readonly vkeysDir: string;
+  /** `host:port` of the public socket. */
+  readonly listen: string;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  /** The worker's own log lines. */
+  readonly onLine?: (line: string) => void;
+  /** Called when the process has its pid, before anything waits for it. */
+  readonly onSpawn?: (part: Part) => Promise<void>;
+}
+
+export interface WorkerdServer {
+  readonly part: Part;
+  readonly port: number;
+  readonly operatorPort: number;
+}
+
+export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdServer> {
+  await prepare(options);
+  const ports = new Map<string, number>();
+  const part = await startPart({
+    name: "workerd",
+    command: workerdBinary(),
+    args: ["serve", "--control-fd=3", join(options.dir, CONFIG)],
+    env: { ...options.secrets },
+    onControlLine: (line) => {
+      const event = JSON.parse(line) as { event: string; socket?: string; port?: number };
+      if (event.event === "listen") ports.set(event.socket!, event.port!);
+    },
+    ...(options.onLine ? { onLine: options.onLine } : {}),
+  });
+  try {
+    await options.onSpawn?.(part);
+    await untilReady(part, async () => ports.size === 2, START_LIMIT_MS);
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
+  return { part, port: ports.get(HTTP_SOCKET)!, operatorPort: ports.get(OPERATOR_SOCKET)! };
+}
+
+const CONFIG = "workerd.capnp";
+
+async function prepare(options: WorkerdOptions): Promise<void> {
+  await rm(options.dir, { recursive: true, force: true });
+  await cp(options.bundleDir, options.dir, { recursive: true });
+  for (const dir of [options.storageDir, options.vkeysDir]) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+  }
+  const config = writeCapnp({
+    wranglerToml: await readFile("wrangler.toml", "utf8"),
+    files: await readdir(options.bundleDir),
+    vars: options.vars,
+    secrets: Object.keys(options.secrets),
+    disks: { VKEYS: options.vkeysDir },
+    storageDir: options.storageDir,
+    listen: options.listen,
+  });
+  await writeFile(join(options.dir, CONFIG), config);
+}
+
+/**
+ * The program itself. The package's `bin/workerd` is a script that starts it as a child, whose pid would
+ * not be the one we know.
+ */
+function workerdBinary(): string {
+  const kind = `${process.platform}-${process.arch === "x64" ? "64" : process.arch}`;
+  const require = createRequire(createRequire(import.meta.url).resolve("workerd/package.json"));
+  const manifest = require.resolve(`@cloudflare/workerd-${kind}/package.json`);
+  return join(dirname(manifest), "bin", "workerd");
+}

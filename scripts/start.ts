@@ -1,0 +1,133 @@
+/**
+ * `npm start`: the whole instance in the foreground until Ctrl-C or SIGTERM. Progress goes to standard
+ * error; standard output gets the ready line and a command to try.
+ */
+import { relative } from "node:path";
+import { type Config, ConfigError, readCommand } from "./config.ts";
+import { DataFolder, DataFolderInUse } from "./parts/data-folder.ts";
+import { type Identity, loadIdentity } from "./parts/identity.ts";
+import { startNoMoreParts } from "./parts/part.ts";
+import { endProcess } from "./parts/process-identity.ts";
+import { type Instance, startInstance } from "./parts/worker-instance.ts";
+
+/** A part that is cut off while it starts gets this long. */
+const CUT_GRACE_MS = 5_000;
+
+const say = (message: string): void => void process.stderr.write(`${message}\n`);
+
+// Handlers come before anything that would have to be stopped.
+let asked = 0;
+const stopAsked = new Promise<void>((resolve) => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      asked += 1;
+      if (asked === 1) resolve();
+      else say("Already stopping.");
+    });
+  }
+});
+// Whoever read the output may go away (`npm start | head`); the instance stays.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  try {
+    const { config, words } = readCommand();
+    if (words.length > 0)
+      throw new ConfigError("Command line:", `"${words[0]}" means nothing here.`);
+    const data = await DataFolder.open(config.dataDir, say);
+    try {
+      return await run(config, data);
+    } finally {
+      await data.close();
+    }
+  } catch (error) {
+    say((error as Error).message);
+    return error instanceof ConfigError || error instanceof DataFolderInUse ? 2 : 1;
+  }
+}
+
+async function run(config: Config, data: DataFolder): Promise<number> {
+  const identity = await loadIdentity(data, config.origin);
+  let instance: Instance | null;
+  try {
+    instance = await Promise.race([
+      startInstance(config, data, identity, say),
+      stopAsked.then(() => null),
+    ]);
+  } catch (error) {
+    await endParts(data);
+    throw error;
+  }
+  if (!instance) {
+    say("Stopped before it was ready.");
+    await endParts(data);
+    return 1;
+  }
+  const { failed } = instance;
+  const reason = await Promise.race([
+    stopAsked.then(() => null),
+    failed,
+    announceWhenReady(instance, config, data, identity).then(() => failed),
+  ]).catch((error: Error) => error);
+  if (reason) say(reason.message);
+  else say("Stopping: sealing what waits.");
+  await instance.stop();
+  say("Stopped.");
+  return reason ? 1 : 0;
+}
+
+/** For a start that did not get through: ends what it had started, in whatever state that is. */
+async function endParts(data: DataFolder): Promise<void> {
+  startNoMoreParts();
+  const parts = Object.values(data.running.parts);
+  await Promise.all(parts.map((identity) => endProcess(identity, CUT_GRACE_MS)));
+}
+
+async function announceWhenReady(
+  instance: Instance,
+  config: Config,
+  data: DataFolder,
+  identity: Identity,
+): Promise<void> {
+  const answer = await instance.ready();
+  const folder = displayPath(data.dir);
+  if (identity.isNew) sayOnce(config, folder);
+  const { status } = answer.body as { status?: string };
+  if (status !== undefined && status !== "ready") {
+    say(`It takes entries, but something is wrong: ${JSON.stringify(answer.body)}`);
+  }
+  const event = JSON.stringify({ action: "invoice.paid", actor: { id: "alice" } });
+  process.stdout.write(
+    `Indelible is ready: ${instance.url}\n\n` +
+      "Send an event to the log demo:\n\n" +
+      `  curl -sS ${instance.url}/v1/logs/demo/entries \\\n` +
+      `    -H "Authorization: Bearer $(cat ${quote(`${folder}/tokens/demo`)})" \\\n` +
+      `    -H "Content-Type: application/json" -d '${event}'\n\n`,
+  );
+}
+
+/** What a person must hear at the first start. */
+function sayOnce(config: Config, folder: string): void {
+  say("Keep copies of these elsewhere; without them the logs cannot be continued or read:");
+  say(`  ${folder}/keys/log.key         signs every sealed checkpoint`);
+  if (!config.s3) {
+    say(`  ${folder}/keys/minio-kms.json  decrypts every object in the local MinIO`);
+    say(
+      `The instance's own logs are locked for ${config.systemRetentionDays} day(s); ` +
+        "set INDELIBLE_SYSTEM_RETENTION_DAYS for more.",
+    );
+  }
+}
+
+/** As a person would type it where npm was called. */
+function displayPath(path: string): string {
+  const short = relative(process.env.INIT_CWD ?? process.cwd(), path);
+  return short.startsWith("..") || short === "" ? path : short;
+}
+
+/** For a shell, inside double quotes and `$()`. */
+function quote(path: string): string {
+  return /^[\w./+@:-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
