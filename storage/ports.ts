@@ -67,8 +67,7 @@ export interface ChunkCommit extends Chunk {
  * `IndexError` with `outcome: "unknown"`, or `"nothing"` where certainly nothing was written.
  */
 export type CommitResult =
-  | { readonly kind: "committed" }
-  | { readonly kind: "moved"; readonly logs: readonly string[] };
+  { readonly kind: "committed" } | { readonly kind: "moved"; readonly logs: readonly string[] };
 
 /** The index could not answer. `outcome` tells whether a write may have happened. */
 export class IndexError extends Error {

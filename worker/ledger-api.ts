@@ -43,8 +43,7 @@ export interface Problem {
 }
 
 export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly problem: Problem };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
 
 export type Role = "writer" | "reader" | "auditor" | "admin";
 
@@ -146,13 +145,21 @@ export interface LedgerApi {
   /** Checks the token again at commit time; refuses logs that begin with `_`. */
   append(request: AppendRequest): Promise<Result<AppendAnswer>>;
   /** The latest committed checkpoint, signed with the receipt key. */
-  committedCheckpoint(log: string): Promise<Result<{ readonly size: number; readonly note: string }>>;
+  committedCheckpoint(
+    log: string,
+  ): Promise<Result<{ readonly size: number; readonly note: string }>>;
   /** Seals now: the last seal written, or null if nothing waited. */
   seal(log: string): Promise<Result<SealRow | null>>;
   logs(): Promise<Result<readonly LogStatus[]>>;
-  createLog(by: Principal, log: NewLog): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
+  createLog(
+    by: Principal,
+    log: NewLog,
+  ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
   tokens(): Promise<Result<readonly TokenStatus[]>>;
-  createToken(by: Principal, token: NewToken): Promise<Result<{ readonly token: TokenStatus; readonly sealed: boolean }>>;
+  createToken(
+    by: Principal,
+    token: NewToken,
+  ): Promise<Result<{ readonly token: TokenStatus; readonly sealed: boolean }>>;
   revokeToken(by: Principal, id: string): Promise<Result<{ readonly sealed: boolean }>>;
   ready(): Promise<Readiness>;
   /** Counters and gauges for `/metrics`, by name. */
@@ -160,7 +167,10 @@ export interface LedgerApi {
   /** Operator only: makes `_system`, `_access`, `demo` and the first tokens; harmless when repeated. */
   bootstrap(first: Bootstrap): Promise<Result<null>>;
   /** Operator only: takes nothing more, waits for what is under way, seals every log, `_system` last; 10 s at most. */
-  drain(): Promise<{ readonly sealed: boolean; readonly unsealed: Readonly<Record<string, number>> }>;
+  drain(): Promise<{
+    readonly sealed: boolean;
+    readonly unsealed: Readonly<Record<string, number>>;
+  }>;
 }
 
 export interface Bootstrap {

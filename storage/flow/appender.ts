@@ -1,0 +1,262 @@
+/**
+ * The one writer (PROTOCOL §2): takes all jobs that wait, of all logs, into one group, commits it, signs a
+ * checkpoint for each log in it and answers them together. One group is under way at a time.
+ */
+import { logOrigin, receiptKeyName, signCheckpoint } from "../log/checkpoint.ts";
+import { IndexError, type ChunkCommit, type EventKey, type EventRecord } from "../ports.ts";
+import {
+  eventKeyText,
+  formatTime,
+  ID_LIFE_MS,
+  planAppend,
+  type AppendJob,
+  type Placed,
+  type Plan,
+} from "./append.ts";
+import { treeAt } from "./chunk.ts";
+import { commitSurely, sleep } from "./commit.ts";
+import { Refusal } from "./refusal.ts";
+import { type LogState, type Parts, type Settings } from "./state.ts";
+
+/** A pause before a commit, only where others wait: it doubles the group and halves p99 at 32 connections. */
+const GATHER_MS = 1;
+
+/** Text of events in one group: with 300 bytes a line around them they stay under what sqld takes in a request. */
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Text of events that may wait: about eight full groups, a second or two of work; beyond it callers are told to come back. */
+const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Bytes of a line around its event, roughly: counts small events for what they cost. */
+const LINE_OVERHEAD_BYTES = 350;
+
+/** After this long in doubt the callers are told so; the commit itself goes on being sent. */
+const DOUBT_ANSWER_MS = 15_000;
+
+/** A head that moves under us so often means that another worker writes the same log in earnest. */
+const MOVED_TRIES_MAX = 20;
+
+export interface Appended extends Placed {
+  /** The committed size the checkpoint speaks of; it covers every entry named in `places`. */
+  readonly size: number;
+  /** Signed with the receipt key. */
+  readonly checkpoint: string;
+}
+
+export interface AppenderHooks {
+  /** The state of a log that may be appended to now; throws the Refusal that says why not. */
+  state(job: AppendJob): LogState;
+  /** After commit 1, before answers go out. */
+  committed(states: readonly LogState[], commits: readonly ChunkCommit[]): void;
+  /** The heads are not where they were left: read them again, freeze what went back. */
+  moved(logs: readonly string[]): Promise<void>;
+}
+
+interface Waiting {
+  readonly job: AppendJob;
+  readonly bytes: number;
+  answered: boolean;
+  resolve(appended: Appended): void;
+  reject(error: unknown): void;
+}
+
+export class Appender {
+  readonly #parts: Parts;
+  readonly #settings: Settings;
+  readonly #hooks: AppenderHooks;
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #running: Promise<void> | null = null;
+  #inDoubt = false;
+
+  constructor(parts: Parts, settings: Settings, hooks: AppenderHooks) {
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#hooks = hooks;
+  }
+
+  append(job: AppendJob): Promise<Appended> {
+    if (this.#inDoubt) return Promise.reject(doubtRefusal("was not tried"));
+    const bytes = job.events.reduce((sum, { text }) => sum + text.length + LINE_OVERHEAD_BYTES, 0);
+    if (this.#queueBytes + bytes > QUEUE_BYTES_MAX && this.#queue.length > 0) {
+      const detail = "too many events wait for their commit";
+      return Promise.reject(new Refusal("overloaded", detail, { retryAfterSeconds: 1 }));
+    }
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, bytes, answered: false, resolve, reject });
+      this.#queueBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Events that wait or are under way. */
+  get waitingBytes(): number {
+    return this.#queueBytes;
+  }
+
+  /** Resolves when nothing is queued or under way. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Answers of the group before have just left: what they bring back joins the next group.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      if (this.#queue.length > 1) await sleep(GATHER_MS);
+      const group = this.#take();
+      try {
+        await this.#group(group);
+      } catch (error) {
+        failAll(group, this.#refusalOf(error));
+      }
+    }
+    this.#running = null;
+  }
+
+  #take(): Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const waiting of this.#queue) {
+      if (count > 0 && bytes + waiting.bytes > GROUP_BYTES_MAX) break;
+      bytes += waiting.bytes;
+      count += 1;
+    }
+    const taken = this.#queue.splice(0, count);
+    this.#queueBytes -= bytes;
+    return taken;
+  }
+
+  async #group(group: readonly Waiting[]): Promise<void> {
+    for (let tries = 0; tries < MOVED_TRIES_MAX; tries += 1) {
+      const known = await this.#knownIds(group);
+      const states = new Map<string, LogState>();
+      const plan = this.#plan(group, known, states);
+      // ★ Commit 1. A crash before: nothing happened, and nobody was told that it had. A crash after:
+      // the entries are durable; who sends them again with their ids gets these places.
+      const result =
+        plan.commits.length === 0
+          ? ({ kind: "committed" } as const)
+          : await this.#commit(group, plan.commits);
+      if (result.kind === "committed") return await this.#answer(group, plan, states);
+      await this.#hooks.moved([...plan.heads.keys()]);
+    }
+    throw new Refusal("overloaded", "another writer keeps moving the log", {
+      retryAfterSeconds: 1,
+    });
+  }
+
+  async #commit(group: readonly Waiting[], commits: readonly ChunkCommit[]) {
+    const timer = setTimeout(() => {
+      if (this.#inDoubt) failAll(group, doubtRefusal("may have happened"));
+    }, DOUBT_ANSWER_MS);
+    try {
+      return await commitSurely(this.#parts.index, commits, (error) => {
+        if (!this.#inDoubt) {
+          this.#parts.report("warn", "the answer to a commit was lost; sending it again", {
+            reason: error.message,
+          });
+        }
+        this.#inDoubt = true;
+      });
+    } finally {
+      clearTimeout(timer);
+      this.#inDoubt = false;
+    }
+  }
+
+  /** Plans the group; `states` gets the state of each log that a job of it may append to. */
+  #plan(
+    group: readonly Waiting[],
+    known: ReadonlyMap<string, EventRecord>,
+    states: Map<string, LogState>,
+  ): Plan {
+    return planAppend(
+      group.map(({ job }) => job),
+      {
+        nowMs: this.#parts.clock.nowMs(),
+        sha256: this.#parts.sha256,
+        randomBytes: (length) => this.#parts.randomBytes(length),
+        head: (job) => {
+          const state = this.#hooks.state(job);
+          states.set(job.log, state);
+          return state.head;
+        },
+        known,
+      },
+    );
+  }
+
+  async #knownIds(group: readonly Waiting[]): Promise<Map<string, EventRecord>> {
+    const keys: EventKey[] = group.flatMap(({ job: { log, by, events } }) =>
+      events.flatMap(({ id }) => (id === null ? [] : [{ log, by, id }])),
+    );
+    if (keys.length === 0) return new Map();
+    const records = (await this.#parts.index.events(keys)).filter((record) => record !== null);
+    const cutoff = formatTime(this.#parts.clock.nowMs() - ID_LIFE_MS);
+    // A record past its life would stand in the way of the id's next use.
+    if (records.some(({ time }) => time < cutoff)) await this.#parts.index.forgetEvents(cutoff);
+    return new Map(
+      records.filter(({ time }) => time >= cutoff).map((record) => [eventKeyText(record), record]),
+    );
+  }
+
+  async #answer(
+    group: readonly Waiting[],
+    plan: Plan,
+    states: ReadonlyMap<string, LogState>,
+  ): Promise<void> {
+    for (const [log, state] of states) state.head = plan.heads.get(log) ?? state.head;
+    this.#hooks.committed([...states.values()], plan.commits);
+    const notes = new Map<string, { size: number; note: string }>();
+    for (const [log, state] of states) {
+      notes.set(log, {
+        size: state.head.size,
+        note: await receiptOf(this.#parts, this.#settings, state),
+      });
+    }
+    group.forEach((waiting, index) => {
+      if (waiting.answered) return;
+      const outcome = plan.outcomes[index] as Placed | Refusal;
+      if (outcome instanceof Refusal) return waiting.reject(outcome);
+      const { size, note } = notes.get(waiting.job.log) as { size: number; note: string };
+      waiting.resolve({ ...outcome, size, checkpoint: note });
+    });
+  }
+
+  #refusalOf(error: unknown): unknown {
+    if (!(error instanceof IndexError)) return error;
+    this.#parts.report("error", "the index took no commit", { reason: error.message });
+    const detail = "the index cannot be written now; nothing was written";
+    return new Refusal("index_unavailable", detail, { retryAfterSeconds: 1, cause: error });
+  }
+}
+
+/** The receipt key's checkpoint of the log's head as it is now; signed once a head. */
+export function receiptOf(parts: Parts, settings: Settings, state: LogState): Promise<string> {
+  const { size } = state.head;
+  if (state.receipt?.size === size) return state.receipt.note;
+  const root = treeAt(state.head, parts.sha256).root();
+  const origin = logOrigin(settings.origin, state.name);
+  const note = parts.receiptKey
+    .signer(receiptKeyName(origin))
+    .then((signer) => signCheckpoint({ origin, size, root }, signer));
+  state.receipt = { size, note };
+  note.catch(() => {
+    if (state.receipt?.note === note) state.receipt = null;
+  });
+  return note;
+}
+
+function failAll(group: readonly Waiting[], error: unknown): void {
+  for (const waiting of group) {
+    if (waiting.answered) continue;
+    waiting.answered = true;
+    waiting.reject(error);
+  }
+}
+
+function doubtRefusal(what: string): Refusal {
+  const detail = `the index does not answer; this request ${what}: send it again with the same ids`;
+  return new Refusal("index_unavailable", detail, { retryAfterSeconds: 2 });
+}

@@ -1,0 +1,49 @@
+/**
+ * The one error with which a flow says no. `code` is a problem's word from the contract (API §4), so the
+ * HTTP side needs no translation; nothing has been written for the request that gets it.
+ */
+
+export type RefusalCode =
+  | "invalid_request"
+  | "invalid_event"
+  | "entry_too_large"
+  | "body_too_large"
+  | "id_conflict"
+  | "log_unknown"
+  | "log_exists"
+  | "token_unknown"
+  | "unauthenticated"
+  | "forbidden"
+  | "frozen"
+  | "clock_backwards"
+  | "clock_skew"
+  | "index_unavailable"
+  | "vault_unreachable"
+  | "overloaded"
+  | "internal_error";
+
+export interface RefusalPlace {
+  /** RFC 6901 pointer into what was sent. */
+  readonly pointer: string;
+  readonly detail: string;
+}
+
+export interface RefusalOptions {
+  readonly errors?: readonly RefusalPlace[];
+  readonly retryAfterSeconds?: number;
+  readonly cause?: unknown;
+}
+
+export class Refusal extends Error {
+  readonly code: RefusalCode;
+  /** Pointers begin with the event's index in the job. */
+  readonly errors: readonly RefusalPlace[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+  constructor(code: RefusalCode, detail: string, options: RefusalOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "Refusal";
+    this.code = code;
+    this.errors = options.errors;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * What the ledger knows of one log, and the parts every flow works with. A state is built by `load`,
+ * moved by commit 1 (`head`) and commit 2 (`sealed`), and thrown away whenever in doubt: all of it can be read again.
+ */
+import type { Finding } from "../log/findings.ts";
+import { ZERO_HASH, type Head, type Sha256 } from "../log/hash.ts";
+import type { Verify } from "../log/note.ts";
+import type {
+  Alarm,
+  Clock,
+  Gzip,
+  Index,
+  IndexHead,
+  Memo,
+  SealRow,
+  Signer,
+  Vault,
+} from "../ports.ts";
+
+/** Where the next batch begins, and the row of the seal before it. */
+export interface SealedHead extends Head {
+  readonly frontier: string;
+  readonly row: SealRow | null;
+}
+
+export const EMPTY_SEALED: SealedHead = { size: 0, leaf: ZERO_HASH, frontier: "", row: null };
+
+export function sealedHeadOf(row: SealRow): SealedHead {
+  return { size: row.first + row.count, leaf: row.leaf, frontier: row.frontier, row };
+}
+
+export interface LogState {
+  readonly name: string;
+  /** The last head seen committed. */
+  head: IndexHead;
+  sealed: SealedHead;
+  /** Frozen: no entry is taken. */
+  frozen: Finding | null;
+  /** Entries go on, sealing does not. */
+  unsealable: Finding | null;
+  /** Only the instance's own `log.recovered` entry is taken, until it lies under lock. */
+  recovering: boolean;
+  /** The receipt key of this start has been announced in `_system`. */
+  announced: boolean;
+  /** Clock at which the oldest unsealed entry was committed (or found); null if all is sealed. */
+  unsealedSinceMs: number | null;
+  /** The receipt key's checkpoint of the head, once it was asked for. */
+  receipt: { readonly size: number; readonly note: Promise<string> } | null;
+}
+
+export function newState(name: string, head: IndexHead, sealed: SealedHead): LogState {
+  return {
+    name,
+    head,
+    sealed,
+    frozen: null,
+    unsealable: null,
+    recovering: false,
+    announced: false,
+    unsealedSinceMs: null,
+    receipt: null,
+  };
+}
+
+/** The parts a flow may use; composed in one place by the worker, and by the scripts for their verbs. */
+export interface Parts {
+  readonly index: Index;
+  readonly vault: Vault;
+  readonly memo: Memo;
+  /** Signs sealed checkpoints, under the log's origin. */
+  readonly logKey: Signer;
+  /** Signs acknowledgements, under `<origin>/receipt`; a new key pair at each start. */
+  readonly receiptKey: Signer;
+  readonly clock: Clock;
+  readonly alarm: Alarm;
+  readonly gzip: Gzip;
+  readonly sha256: Sha256;
+  readonly verify: Verify;
+  randomBytes(length: number): Uint8Array;
+  /** Structured log line: never a token, body or event. */
+  report(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface Settings {
+  /** The instance's origin; a log's is `<origin>/<log>`. */
+  readonly origin: string;
+  readonly sealSeconds: number;
+  readonly sealEntries: number;
+  /** Most bytes of lines in one batch: gzip holds the thread for its time. */
+  readonly sealBytes: number;
+}
