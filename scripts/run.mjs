@@ -11,6 +11,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 /** 20.19 is where `require` of ES modules came, which several of the packages use. */
 const NODE_MIN = [20, 19];
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
+
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // The folder in which a person typed the command, for paths given as arguments.
 process.env.INIT_CWD ??= process.cwd();
@@ -47,10 +49,13 @@ async function install() {
   const npm = spawn("npm", [...args, "--loglevel=error"], {
     stdio: ["ignore", "ignore", "inherit"],
   });
+  const stop = (signal) => npm.kill(signal);
+  for (const signal of SIGNALS) process.once(signal, stop);
   const code = await new Promise((done) => {
     npm.once("error", (error) => done(error.message));
     npm.once("exit", (exitCode, signal) => done(exitCode ?? signal));
   });
+  for (const signal of SIGNALS) process.off(signal, stop);
   if (code !== 0) fail(`npm install failed (${code}).`);
 }
 
