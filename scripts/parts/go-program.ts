@@ -4,9 +4,9 @@
  * for all clones. A build goes to a temporary folder and is renamed, so an interrupted one leaves
  * nothing that looks finished; a lock keeps two from building the same at once.
  */
-import { access, constants, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { access, constants, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { fileLock } from "./file-lock.ts";
 import { runTool } from "./tool.ts";
 
@@ -82,6 +82,7 @@ async function build(program: GoProgram, target: string, say: Say): Promise<void
   );
   try {
     if (await isExecutable(target)) return;
+    await removeCutBuilds(target);
     say(`Building ${program.name} with Go: ${program.buildTime}, once; kept as ${target}.`);
     const folder = await mkdtemp(`${target}.building-`);
     try {
@@ -95,10 +96,18 @@ async function build(program: GoProgram, target: string, say: Say): Promise<void
   }
 }
 
+/** What builds that were killed left; the lock is held, so none of them runs. */
+async function removeCutBuilds(target: string): Promise<void> {
+  for (const name of await readdir(dirname(target))) {
+    if (!name.startsWith(`${basename(target)}.building-`)) continue;
+    await rm(join(dirname(target), name), { recursive: true, force: true });
+  }
+}
+
 /** Runs `go install`, and shows its last lines if it fails. */
 async function goInstall(go: string, program: GoProgram, folder: string): Promise<void> {
   const { ok, ended, said } = await runTool(go, ["install", program.module], {
-    env: { ...process.env, GOBIN: folder, GOFLAGS: "-trimpath", CGO_ENABLED: "0" },
+    env: { ...process.env, GOBIN: folder, CGO_ENABLED: "0" },
   });
   if (ok) return;
   const lines = said.split("\n").filter((line) => line && !line.startsWith("go: downloading"));
