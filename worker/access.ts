@@ -1,0 +1,128 @@
+/**
+ * Who may do what (API §5): roles, log patterns, and the rule that each route carries. Closed by
+ * default: a rule that is not met is 401 without a valid token and 403 with one, whether or not the
+ * log exists; only within a token's patterns does anybody learn that a log is unknown.
+ */
+import { isLogName } from "../storage/log/entry.ts";
+import type { LogStatus, Principal, Role } from "./ledger-api.ts";
+import { ProblemError } from "./problem.ts";
+
+export const ROLES: readonly Role[] = ["writer", "reader", "auditor", "admin"];
+/** Who may see entries. */
+export const READERS: readonly Role[] = ["reader", "auditor"];
+
+/** What a route asks of the one who calls it. `anyone`: nothing. */
+export type Rule =
+  | { readonly for: "anyone" }
+  /** Any valid token, or the machine itself. */
+  | { readonly for: "metrics" }
+  /** A token with one of these roles, for any log. */
+  | { readonly for: "token"; readonly roles: readonly Role[] }
+  /** A token with one of these roles for the log of the path; `public`: nobody needs one where the log is public. */
+  | { readonly for: "log"; readonly roles: readonly Role[]; readonly public?: true }
+  /** A writer of the log of the path, which the ledger checks again when it commits. */
+  | { readonly for: "append" };
+
+/** True where a pattern, a name or a prefix ending in `*`, covers the log. Names that begin with `_` are named in full. */
+export function covers(pattern: string, log: string): boolean {
+  if (!pattern.endsWith("*")) return pattern === log;
+  return !log.startsWith("_") && log.startsWith(pattern.slice(0, -1));
+}
+
+/** True where the token is bound to the log, whatever its roles. */
+export function isBound(principal: Principal, log: string): boolean {
+  return principal.logs.some((pattern) => covers(pattern, log));
+}
+
+export function hasRole(principal: Principal, roles: readonly Role[]): boolean {
+  return principal.roles.some((role) => roles.includes(role));
+}
+
+/** A token that is bound to networks cannot be used where the sender's address is not known, so it is refused everywhere. */
+export function assertUsable(principal: Principal | null): asserts principal is Principal {
+  if (principal === null) throw unauthenticated();
+  if (principal.networks.length > 0) {
+    throw new ProblemError("forbidden", "this token is bound to networks, which cannot be checked");
+  }
+}
+
+export function assertRole(principal: Principal | null, roles: readonly Role[]): void {
+  assertUsable(principal);
+  if (!hasRole(principal, roles)) throw forbidden(roles);
+}
+
+/** One of the roles, for this log. */
+export function assertMay(principal: Principal | null, roles: readonly Role[], log: string): void {
+  assertUsable(principal);
+  if (!hasRole(principal, roles) || !isBound(principal, log)) throw forbidden(roles, log);
+}
+
+/** A writer, and no log of the instance's own: those take entries from the instance only. */
+export function assertMayAppend(principal: Principal | null, log: string): void {
+  assertUsable(principal);
+  if (log.startsWith("_")) {
+    throw new ProblemError("forbidden", "logs that begin with _ are written by the instance only");
+  }
+  assertMay(principal, ["writer"], log);
+}
+
+/** As `assertMay`, and everybody where the log is public. */
+export function assertMayOrPublic(
+  principal: Principal | null,
+  roles: readonly Role[],
+  name: string,
+  log: LogStatus | null,
+): void {
+  if (log?.public !== true) assertMay(principal, roles, name);
+}
+
+/** Throws where there is no such log; only for who is bound to the name. */
+export function assertKnown(log: LogStatus | null): asserts log is LogStatus {
+  if (log === null) throw new ProblemError("log_unknown", "there is no log of this name");
+}
+
+/** Admin of `*`: alone manages admins and the logs that begin with `_`. */
+export function isChiefAdmin(principal: Principal): boolean {
+  return principal.roles.includes("admin") && principal.logs.includes("*");
+}
+
+/** True for a name, or a prefix that names could begin with, ending in `*`. */
+export function isPattern(text: string): boolean {
+  if (isLogName(text)) return true;
+  return PREFIX_PATTERN.test(text) && text.length <= PATTERN_CHARS_MAX;
+}
+
+/** A name of 64 characters, or as long a prefix and the star. */
+const PATTERN_CHARS_MAX = 65;
+/** The beginning of a log's name (FORMAT §3): groups of `[a-z0-9]` joined by single `.`, `_`, `-`. */
+const PREFIX_PATTERN = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*[._-]?)?\*$/;
+
+/** True where all that `inner` covers lies within what the admin's patterns cover. */
+export function liesWithin(principal: Principal, inner: string): boolean {
+  if (inner.startsWith("_")) return isChiefAdmin(principal);
+  return principal.logs.some((outer) => {
+    if (!outer.endsWith("*")) return outer === inner;
+    return inner.replace(/\*$/, "").startsWith(outer.slice(0, -1));
+  });
+}
+
+/** Whether this admin may grant, change or revoke a token of these roles and patterns. */
+export function mayManage(
+  principal: Principal,
+  token: { readonly roles: readonly Role[]; readonly logs: readonly string[] },
+): boolean {
+  if (!principal.roles.includes("admin")) return false;
+  if (isChiefAdmin(principal)) return true;
+  return !token.roles.includes("admin") && token.logs.every((log) => liesWithin(principal, log));
+}
+
+export function unauthenticated(): ProblemError {
+  return new ProblemError("unauthenticated", "send a valid token: Authorization: Bearer <token>");
+}
+
+/** The same words whether or not the log exists. */
+function forbidden(roles: readonly Role[], log?: string): ProblemError {
+  const needed = roles.join(" or ");
+  const where = log === undefined ? "" : " for this log";
+  return new ProblemError("forbidden", `the token is not ${needed}${where}`);
+}

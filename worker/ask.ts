@@ -1,0 +1,50 @@
+/** One request on its way: what a route's handler is given, and what the parts behind it are. */
+import type { Sha256 } from "../storage/log/hash.ts";
+import type { Index, Vault } from "../storage/ports.ts";
+import type { AdmitCache } from "./admit.ts";
+import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
+import type { RequestCounter } from "./metrics.ts";
+import type { Query } from "./query.ts";
+
+/** What stands behind the HTTP side. Made anew for each request where a part may not be shared by several. */
+export interface Services {
+  readonly ledger: LedgerApi;
+  readonly index: () => Index;
+  readonly vault: () => Vault;
+  readonly sha256: Sha256;
+  readonly nowMs: () => number;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Whom the ledger admitted a moment ago; one for all requests. */
+  readonly admitted: AdmitCache;
+  /** What was answered so far; one for all requests. */
+  readonly requests: RequestCounter;
+  /** Whether the worker listens on loopback only. */
+  readonly onLoopback: boolean;
+  /** Tells the operator of an error that nobody foresaw. */
+  readonly report: (requestId: string, error: unknown) => void;
+}
+
+export interface Ask {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly services: Services;
+  readonly query: Query;
+  /** A part of the path by its name in the route. */
+  readonly param: (name: string) => string;
+  /** Who asks; `null` where the rule lets anyone in. */
+  readonly principal: Principal | null;
+  /** The log of the path, where the rule looks it up. */
+  readonly log: LogStatus | null;
+}
+
+/** For routes whose rule admits no one without a token. */
+export function principalOf({ principal }: Ask): Principal {
+  if (principal === null) throw new Error("a route that needs a token was reached without one");
+  return principal;
+}
+
+/** For routes whose rule looks the log up. */
+export function logOf({ log }: Ask): LogStatus {
+  if (log === null) throw new Error("a route that needs a log was reached without one");
+  return log;
+}

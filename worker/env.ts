@@ -1,0 +1,66 @@
+/** The worker's bindings, and the values in them that must be right before anything is answered. */
+import type { DurableObjectNamespace, Fetcher } from "@cloudflare/workers-types";
+import type { VaultConfig } from "../storage/vault/client.ts";
+
+/** What `wrangler.toml`, the supervisor and the operator's secrets give the worker. */
+export interface Env {
+  readonly LEDGER: DurableObjectNamespace;
+  /** A folder for verifier keys; not there on an edge. */
+  readonly VKEYS?: Fetcher;
+  readonly INDELIBLE_ORIGIN: string;
+  readonly INDELIBLE_SEAL_SECONDS: string;
+  readonly INDELIBLE_SEAL_ENTRIES: string;
+  readonly INDELIBLE_SYSTEM_RETENTION_DAYS: string;
+  readonly INDELIBLE_LIBSQL_URL: string;
+  readonly INDELIBLE_LIBSQL_TOKEN: string;
+  readonly INDELIBLE_S3_ENDPOINT: string;
+  readonly INDELIBLE_S3_BUCKET: string;
+  readonly INDELIBLE_S3_REGION: string;
+  readonly INDELIBLE_S3_ACCESS_KEY: string;
+  readonly INDELIBLE_S3_SECRET_KEY: string;
+  /** The log key's seed; only the ledger reads it. */
+  readonly INDELIBLE_LOG_KEY: string;
+  readonly INDELIBLE_OPERATOR_SECRET: string;
+  /** Where the public socket listens, `host:port`; not known on an edge. */
+  readonly INDELIBLE_LISTEN?: string;
+}
+
+/** A binding that is missing or wrong; the message begins with its name. */
+export class EnvError extends Error {
+  constructor(name: string, problem: string) {
+    super(`${name} ${problem}`);
+    this.name = "EnvError";
+  }
+}
+
+/** The text of a binding. Throws `EnvError` where there is none. */
+export function textOf(env: Env, name: keyof Env): string {
+  const value: unknown = env[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw new EnvError(name, "is not set");
+}
+
+/** A whole number in a binding. Throws `EnvError` where there is none between the bounds. */
+export function integerOf(env: Env, name: keyof Env, min: number, max: number): number {
+  const text = textOf(env, name);
+  const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= min && value <= max) return value;
+  throw new EnvError(name, `must be a whole number from ${min} to ${max}, not "${text}"`);
+}
+
+export function indexConfigOf(env: Env): { url: string; authToken: string } {
+  return {
+    url: textOf(env, "INDELIBLE_LIBSQL_URL"),
+    authToken: textOf(env, "INDELIBLE_LIBSQL_TOKEN"),
+  };
+}
+
+export function vaultConfigOf(env: Env): VaultConfig {
+  return {
+    endpoint: textOf(env, "INDELIBLE_S3_ENDPOINT"),
+    bucket: textOf(env, "INDELIBLE_S3_BUCKET"),
+    region: textOf(env, "INDELIBLE_S3_REGION"),
+    accessKey: textOf(env, "INDELIBLE_S3_ACCESS_KEY"),
+    secretKey: textOf(env, "INDELIBLE_S3_SECRET_KEY"),
+  };
+}

@@ -1,0 +1,19 @@
+/** The worker: the HTTP side as default export, the operator's entry point, and the ledger. */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { createApp } from "./app.ts";
+import { textOf, type Env } from "./env.ts";
+import { ledgerOf } from "./ledger-stub.ts";
+import { answerOperator } from "./operator.ts";
+import { openServices } from "./services.ts";
+
+export { Ledger } from "./ledger.ts";
+
+/** Reached through a socket of its own, on loopback. */
+export class Operator extends WorkerEntrypoint<Env> {
+  override fetch(request: Request): Promise<Response> {
+    const secret = textOf(this.env, "INDELIBLE_OPERATOR_SECRET");
+    return answerOperator(request, ledgerOf(this.env), secret);
+  }
+}
+
+export default createApp(openServices);

@@ -1,0 +1,118 @@
+/**
+ * The operator's own calls, on a socket that only the supervisor knows: `POST /bootstrap`, `POST /drain`,
+ * `GET /readyz`. Each demands the secret that the supervisor made for this run.
+ */
+import * as v from "valibot";
+import { encodeUtf8 } from "../storage/log/bytes.ts";
+import { sha256 } from "../storage/log/hash.ts";
+import { bearerOf } from "./admit.ts";
+import { answerJson, answerProblem } from "./answer.ts";
+import { discardBody } from "./body.ts";
+import type { Bootstrap, LedgerApi, NewToken } from "./ledger-api.ts";
+import { asProblem, ProblemError, valueOf } from "./problem.ts";
+import { answerReadiness } from "./routes/health.ts";
+import { RETENTION_DAYS_MAX } from "./routes/logs.ts";
+import { readShape } from "./shape.ts";
+
+const TokenId = v.pipe(v.string(), v.regex(/^[0-9a-z]{12}$/));
+const Sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
+
+const BootstrapShape = v.strictObject({
+  origin: v.pipe(v.string(), v.minLength(1)),
+  system_retention_days: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(1),
+    v.maxValue(RETENTION_DAYS_MAX),
+  ),
+  admin_token_id: TokenId,
+  admin_token_sha256: Sha256Hex,
+  demo_token_id: TokenId,
+  demo_token_sha256: Sha256Hex,
+});
+
+/** The log that a first start makes to be tried out: what is locked there is free again after a day. */
+const DEMO_LOG = "demo";
+const DEMO_RETENTION_DAYS = 1;
+
+/** Answers one of the operator's calls. */
+export async function answerOperator(
+  request: Request,
+  ledger: LedgerApi,
+  secret: string,
+): Promise<Response> {
+  const requestId = crypto.randomUUID();
+  try {
+    assertOperator(request, secret);
+    return await dispatch(request, requestId, ledger);
+  } catch (error) {
+    const problem = asProblem(error);
+    if (problem.code === "internal_error") console.error(`request ${requestId}:`, problem.cause);
+    await discardBody(request);
+    return answerProblem(requestId, problem);
+  }
+}
+
+async function dispatch(request: Request, requestId: string, ledger: LedgerApi): Promise<Response> {
+  switch (`${request.method} ${new URL(request.url).pathname}`) {
+    case "POST /bootstrap": {
+      const shape = await readShape(request, BootstrapShape);
+      valueOf(await ledger.bootstrap(firstStateOf(shape)));
+      return answerJson(requestId, 200, {});
+    }
+    case "POST /drain":
+      return answerJson(requestId, 200, await ledger.drain());
+    case "GET /readyz":
+      return answerReadiness(requestId, await ledger.ready());
+    default:
+      throw new ProblemError("route_unknown", "the operator has no such call");
+  }
+}
+
+/** Hashes of equal length are compared in full, so the time taken says nothing of the secret. */
+function assertOperator(request: Request, secret: string): void {
+  const given = sha256(encodeUtf8(bearerOf(request) ?? ""));
+  if (secret === "" || !equalInConstantTime(given, sha256(encodeUtf8(secret)))) {
+    throw new ProblemError("unauthenticated", "this is not the operator's secret");
+  }
+}
+
+function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < b.length; i++) difference |= a[i]! ^ b[i]!;
+  return difference === 0;
+}
+
+/** What a first start makes: a token that administers everything, and one that tries out `demo`. */
+function firstStateOf(shape: v.InferOutput<typeof BootstrapShape>): Bootstrap {
+  const token = (id: string, sha256: string): Pick<NewToken, "id" | "sha256"> => ({ id, sha256 });
+  const always = { expiresAt: null, networks: [] };
+  return {
+    origin: shape.origin,
+    systemRetentionDays: shape.system_retention_days,
+    logs: [
+      {
+        name: DEMO_LOG,
+        retentionDays: DEMO_RETENTION_DAYS,
+        description: "A log to try things out",
+        public: false,
+      },
+    ],
+    tokens: [
+      {
+        ...token(shape.admin_token_id, shape.admin_token_sha256),
+        ...always,
+        roles: ["admin"],
+        logs: ["*", "_system", "_access"],
+        description: "The administrator of the first start",
+      },
+      {
+        ...token(shape.demo_token_id, shape.demo_token_sha256),
+        ...always,
+        roles: ["writer", "auditor"],
+        logs: [DEMO_LOG],
+        description: "Writes and audits the log demo",
+      },
+    ],
+  };
+}

@@ -1,0 +1,73 @@
+/**
+ * Every address of the API, with the rule that guards it and the query parameters it knows. The app is
+ * built from this table and from nothing else, so a test that walks it has seen everything.
+ */
+import { READERS, ROLES, type Rule } from "./access.ts";
+import type { Ask } from "./ask.ts";
+import { append } from "./routes/append.ts";
+import { getEntry, listEntries } from "./routes/entries.ts";
+import { healthz, metrics, readyz } from "./routes/health.ts";
+import { createLog, getLog, listLogs } from "./routes/logs.ts";
+import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
+import { getSeal, listSeals, sealNow } from "./routes/seals.ts";
+import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
+import { createToken, listTokens, revokeToken } from "./routes/tokens.ts";
+
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** In hono's form; `:log` is the log that a rule `for: "log"` speaks of. */
+  readonly path: string;
+  readonly rule: Rule;
+  readonly query: readonly string[];
+  readonly handle: (ask: Ask) => Response | Promise<Response>;
+}
+
+const ANYONE: Rule = { for: "anyone" };
+const ADMIN: Rule = { for: "token", roles: ["admin"] };
+const ANY_TOKEN: Rule = { for: "token", roles: ROLES };
+const ANY_OF_LOG: Rule = { for: "log", roles: ROLES };
+const READ: Rule = { for: "log", roles: READERS };
+const AUDIT: Rule = { for: "log", roles: ["auditor"] };
+const READ_OR_PUBLIC: Rule = { for: "log", roles: READERS, public: true };
+
+const LIST = ["order", "from", "limit", "cursor"];
+
+/** The most asked first. */
+export const ROUTES: readonly Route[] = [
+  route("POST", "/v1/logs/:log/entries", { for: "append" }, append, ["ack"]),
+  route("GET", "/v1/logs/:log/entries", READ, listEntries, LIST),
+  route("GET", "/v1/logs/:log/entries/:seq", READ, getEntry),
+  // A writer may prove what it wrote itself; the handler sees to that.
+  route(
+    "GET",
+    "/v1/logs/:log/entries/:seq/proof",
+    { for: "log", roles: [...READERS, "writer"] },
+    getReceipt,
+  ),
+  route("GET", "/v1/logs/:log/checkpoint", READ, getCheckpoint, ["committed"]),
+  route("GET", "/v1/logs/:log/consistency", READ, getConsistency, ["from", "to"]),
+  route("GET", "/v1/logs/:log/seals", AUDIT, listSeals, LIST),
+  route("GET", "/v1/logs/:log/seals/:first", AUDIT, getSeal),
+  route("POST", "/v1/logs/:log/seal", { for: "log", roles: ["auditor", "admin"] }, sealNow),
+  route("GET", "/v1/logs/:log", ANY_OF_LOG, getLog),
+  route("GET", "/v1/logs", ANY_TOKEN, listLogs),
+  route("POST", "/v1/logs", ADMIN, createLog),
+  route("POST", "/v1/tokens", ADMIN, createToken),
+  route("GET", "/v1/tokens", ADMIN, listTokens),
+  route("DELETE", "/v1/tokens/:id", ADMIN, revokeToken),
+  route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, tlogCheckpoint),
+  route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, tlogTile),
+  route("GET", "/healthz", ANYONE, healthz),
+  route("GET", "/readyz", ANYONE, readyz),
+  route("GET", "/metrics", { for: "metrics" }, metrics),
+];
+
+function route(
+  method: Route["method"],
+  path: string,
+  rule: Rule,
+  handle: Route["handle"],
+  query: readonly string[] = [],
+): Route {
+  return { method, path, rule, query, handle };
+}

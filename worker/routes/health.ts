@@ -1,0 +1,31 @@
+/** Alive, ready, and numbers for Prometheus. */
+import { answer, answerJson } from "../answer.ts";
+import type { Ask } from "../ask.ts";
+import type { Readiness } from "../ledger-api.ts";
+import { formatMetrics, METRICS_TYPE } from "../metrics.ts";
+
+const READY_RETRY_SECONDS = "1";
+
+export function healthz(ask: Ask): Response {
+  return answer(ask.requestId, 200, '{"status":"alive"}', { "content-type": "application/json" });
+}
+
+/** 200 while entries are taken, sealed or not; 503 otherwise; always with each part's state. */
+export async function readyz(ask: Ask): Promise<Response> {
+  const readiness = await ask.services.ledger.ready();
+  return answerReadiness(ask.requestId, readiness);
+}
+
+export function answerReadiness(requestId: string, { state, parts }: Readiness): Response {
+  const detail = Object.entries(parts)
+    .flatMap(([part, { problems }]) => problems.map((problem) => `${part}: ${problem}`))
+    .join("; ");
+  const taking = state !== "not taking";
+  const headers = taking ? {} : { "retry-after": READY_RETRY_SECONDS };
+  return answerJson(requestId, taking ? 200 : 503, { state, detail, parts }, headers);
+}
+
+export async function metrics(ask: Ask): Promise<Response> {
+  const text = formatMetrics(await ask.services.ledger.stats(), ask.services.requests);
+  return answer(ask.requestId, 200, text, { "content-type": METRICS_TYPE });
+}

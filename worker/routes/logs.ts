@@ -1,0 +1,87 @@
+/** Logs: making one, listing them, showing one. */
+import * as v from "valibot";
+import { isLogName } from "../../storage/log/entry.ts";
+import { isBound, isChiefAdmin } from "../access.ts";
+import { answerJson } from "../answer.ts";
+import { logOf, principalOf, type Ask } from "../ask.ts";
+import type { LogStatus } from "../ledger-api.ts";
+import { ProblemError, valueOf } from "../problem.ts";
+import { readShape } from "../shape.ts";
+import { sealItem } from "./seals.ts";
+
+/** A hundred years: beyond it a date is more likely a slip than a wish, and a lock cannot be undone. */
+export const RETENTION_DAYS_MAX = 36_525;
+export const DESCRIPTION_CHARS_MAX = 1_000;
+
+const RETENTION = `a whole number of days from 1 to ${RETENTION_DAYS_MAX}; it has no default, somebody must say it`;
+const DESCRIPTION = `a text of at most ${DESCRIPTION_CHARS_MAX} characters`;
+const NAME =
+  "a log's name: groups of a–z and 0–9, joined by one of . _ - each, at most 64 characters";
+
+export const Description = v.pipe(
+  v.string(DESCRIPTION),
+  v.maxLength(DESCRIPTION_CHARS_MAX, DESCRIPTION),
+);
+
+const NewLogShape = v.strictObject({
+  name: v.pipe(v.string(NAME), v.check(isLogName, NAME)),
+  retention_days: v.pipe(
+    v.number(RETENTION),
+    v.integer(RETENTION),
+    v.minValue(1, RETENTION),
+    v.maxValue(RETENTION_DAYS_MAX, RETENTION),
+  ),
+  description: v.optional(Description, ""),
+  public: v.optional(v.boolean("true or false"), false),
+});
+
+/** A log as the contract shows it (API §4), and what troubles it. */
+function logItem(log: LogStatus) {
+  return {
+    name: log.name,
+    description: log.description,
+    public: log.public,
+    size: log.size,
+    sealed_size: log.sealedSize,
+    retention_days: log.retentionDays,
+    origin: log.origin,
+    vkey: log.vkey,
+    receipt_vkey: log.receiptVkey,
+    last_seal: log.lastSeal === null ? null : sealItem(log.lastSeal),
+    trouble: log.trouble,
+  };
+}
+
+/** 201 once its entry in `_system` is sealed, or with `"sealed": false` where the vault is away. */
+export async function createLog(ask: Ask): Promise<Response> {
+  const principal = principalOf(ask);
+  const shape = await readShape(ask.request, NewLogShape);
+  // The name's own right, before anybody learns whether it is taken.
+  const may = shape.name.startsWith("_") ? isChiefAdmin(principal) : isBound(principal, shape.name);
+  if (!may) throw new ProblemError("forbidden", "this name lies outside of the token's patterns");
+  const made = await ask.services.ledger.createLog(principal, {
+    name: shape.name,
+    retentionDays: shape.retention_days,
+    description: shape.description,
+    public: shape.public,
+  });
+  const { log, sealed } = valueOf(made);
+  return answerJson(
+    ask.requestId,
+    201,
+    { ...logItem(log), sealed },
+    { location: `/v1/logs/${log.name}` },
+  );
+}
+
+/** Those that the token is bound to. */
+export async function listLogs(ask: Ask): Promise<Response> {
+  const principal = principalOf(ask);
+  const logs = valueOf(await ask.services.ledger.logs());
+  const bound = logs.filter(({ name }) => isBound(principal, name));
+  return answerJson(ask.requestId, 200, { logs: bound.map(logItem) });
+}
+
+export function getLog(ask: Ask): Response {
+  return answerJson(ask.requestId, 200, logItem(logOf(ask)));
+}

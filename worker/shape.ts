@@ -1,0 +1,38 @@
+/**
+ * Bodies of administrators' calls: strict JSON, then a valibot shape. Every issue becomes a pointer
+ * and a sentence.
+ */
+import * as v from "valibot";
+import { parseJson } from "../storage/log/json.ts";
+import { pointerStep, type ErrorPlace } from "../storage/log/errors.ts";
+import { ADMIN_BODY_BYTES_MAX, readBody } from "./body.ts";
+import { bodyType } from "./media.ts";
+import { ProblemError } from "./problem.ts";
+
+/** The body, if it has the shape. Throws `unsupported_media_type`, `invalid_json` or `invalid_request`. */
+export async function readShape<S extends v.GenericSchema>(
+  request: Request,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  bodyType(request, ["application/json"]);
+  const value = parseJson(await readBody(request, ADMIN_BODY_BYTES_MAX));
+  const result = v.safeParse(schema, value);
+  if (result.success) return result.output;
+  const errors = result.issues.map(placeOf);
+  const [first] = errors;
+  const detail = `${first!.pointer === "" ? "the body" : first!.pointer}: ${first!.detail}`;
+  throw new ProblemError("invalid_request", detail, { errors });
+}
+
+function placeOf(issue: v.BaseIssue<unknown>): ErrorPlace {
+  const path = issue.path ?? [];
+  const pointer = path.map(({ key }) => pointerStep(key as string | number)).join("");
+  return { pointer, detail: sentenceOf(issue) };
+}
+
+/** valibot's own words for what is missing or not known; ours, given with the shape, for the rest. */
+function sentenceOf(issue: v.BaseIssue<unknown>): string {
+  if (issue.type !== "strict_object") return issue.message;
+  if (issue.expected === "never") return "no such member";
+  return issue.expected === "Object" ? "an object is needed" : "is required";
+}
