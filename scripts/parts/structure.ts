@@ -29,7 +29,7 @@ const ROOMS: readonly Room[] = [
     rooms: ["storage/log/", "storage/ports.ts"],
     packages: ["minio", "fast-xml-parser", "node:*"],
   },
-  { path: "storage/", rooms: ["storage/log/"], packages: [] },
+  { path: "storage/", rooms: ["storage/log/", "storage/ports.ts"], packages: ["node:zlib"] },
   { path: "worker/", rooms: ["storage/"], packages: ["hono", "valibot", "cloudflare:*", "node:*"] },
   { path: "scripts/", rooms: ["storage/"], packages: null },
   { path: "test/", rooms: ["storage/", "worker/", "scripts/"], packages: null },

@@ -1,0 +1,86 @@
+/** The configuration: what each key takes, what wins, and that a refusal names the key. */
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ConfigError, readCommand } from "../../scripts/config.ts";
+
+const read = (argv: string[], env: NodeJS.ProcessEnv = {}) =>
+  readCommand(argv, { INIT_CWD: "/somewhere", ...env }).config;
+
+const STORE = {
+  INDELIBLE_S3_ENDPOINT: "https://s3.example.org",
+  INDELIBLE_S3_BUCKET: "vault",
+  INDELIBLE_S3_ACCESS_KEY: "id",
+  INDELIBLE_S3_SECRET_KEY: "secret",
+};
+
+test("nothing set: everything local, with the defaults of the contract", () => {
+  assert.deepEqual(read([]), {
+    dataDir: "/somewhere/data",
+    listen: { host: "127.0.0.1", port: 8787 },
+    origin: null,
+    sealSeconds: 10,
+    sealEntries: 10_000,
+    s3: null,
+    libsql: null,
+    systemRetentionDays: 1,
+  });
+});
+
+test("flags win over the environment, and an empty value is none", () => {
+  const env = { INDELIBLE_SEAL_SECONDS: "20", INDELIBLE_SEAL_ENTRIES: "", INDELIBLE_DATA: "/data" };
+  const config = read(["--seal-seconds", "30", "--listen=0.0.0.0:0"], env);
+  assert.equal(config.sealSeconds, 30);
+  assert.equal(config.sealEntries, 10_000);
+  assert.equal(config.dataDir, "/data");
+  assert.deepEqual(config.listen, { host: "0.0.0.0", port: 0 });
+});
+
+test("a store of one's own needs all its keys and the retention of the instance's own logs", () => {
+  const config = read([], { ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "3650" });
+  assert.equal(config.s3?.region, "us-east-1");
+  assert.equal(config.systemRetentionDays, 3650);
+  refused(STORE, "INDELIBLE_SYSTEM_RETENTION_DAYS");
+  for (const key of Object.keys(STORE)) {
+    refused({ ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "1", [key]: "" }, key);
+  }
+});
+
+test("a verb's own flags and words come through", () => {
+  const { flags, words } = readCommand(
+    ["folder", "--vkey", "file", "--data=d"],
+    {},
+    { vkey: { type: "string" } },
+  );
+  assert.equal(flags.vkey, "file");
+  assert.deepEqual(words, ["folder"]);
+});
+
+test("a wrong value is refused with its key's name", () => {
+  for (const [key, values] of Object.entries({
+    INDELIBLE_SEAL_SECONDS: ["0", "-1", "1.5", "1e3", "ten", "86401", " 5"],
+    INDELIBLE_SEAL_ENTRIES: ["0", "65537"],
+    INDELIBLE_SYSTEM_RETENTION_DAYS: ["0", "36526", "forever"],
+    INDELIBLE_LISTEN: ["8787", ":8787", "host:", "host:65536", "a b:1", "http://host:1"],
+    INDELIBLE_ORIGIN: ["Log.example.org", "a b", "https://x", "x+y", "x/", "-x", "x\n"],
+    INDELIBLE_LIBSQL_URL: ["file:x.db", "http://user:password@host"],
+    INDELIBLE_LOGS: ["anything"],
+    INDELIBLE_data: ["wrong case"],
+  })) {
+    for (const value of values) refused({ INDELIBLE_LIBSQL_TOKEN: "t", [key]: value }, key);
+  }
+});
+
+test("secrets are not taken from the command line, which everybody can read", () => {
+  assert.throws(() => read(["--s3-secret-key", "x"]), { key: "INDELIBLE_S3_SECRET_KEY" });
+  assert.throws(() => read(["--unknown"]), ConfigError);
+});
+
+function refused(env: NodeJS.ProcessEnv, key: string): void {
+  const libsql = "INDELIBLE_LIBSQL_URL" in env ? {} : { INDELIBLE_LIBSQL_TOKEN: "" };
+  assert.throws(
+    () => read([], { ...env, ...libsql }),
+    (error: unknown) =>
+      error instanceof ConfigError && error.key === key && error.message.startsWith(key),
+    `${key} = ${env[key]}`,
+  );
+}
