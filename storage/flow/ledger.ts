@@ -40,7 +40,12 @@ export interface LedgerJob extends AppendJob {
 /** What happens beside the log when a log is opened; both may fail without harm and are repeated at the next start. */
 export interface LedgerHooks {
   /** A log's verifier keys became known or grew: current log key, receipt keys newest first. */
-  publishKeys(log: string, vkey: string, receiptVkeys: readonly string[]): Promise<void>;
+  publishKeys(
+    log: string,
+    vkey: string,
+    receiptVkeys: readonly string[],
+    retentionDays: number,
+  ): Promise<void>;
 }
 
 /** After so long without a seal the wait for it begins again: MinIO may be away for days. */
@@ -176,7 +181,8 @@ export class Ledger {
   async publishKeys(log: string): Promise<void> {
     const receiptVkeys = this.#receiptVkeys(log);
     try {
-      await this.#hooks.publishKeys(log, await this.logVkey(log), receiptVkeys);
+      const days = this.#retentionDays(SYSTEM_LOG);
+      await this.#hooks.publishKeys(log, await this.logVkey(log), receiptVkeys, days);
     } catch (error) {
       this.#parts.report("warn", "verifier keys were not published", {
         log,

@@ -1,0 +1,130 @@
+/**
+ * What administrators change, one change at a time: each is one or more entries of `_system`, which the directory then
+ * follows. A log's `log.created` and the keys that speak for it are one commit.
+ */
+import { ACCESS_LOG, isLogName, SYSTEM_LOG } from "../log/entry.ts";
+import {
+  instanceCreated,
+  INSTANCE_FORMAT,
+  keyAnnounced,
+  logCreated,
+  tokenCreated,
+  tokenRevoked,
+  type LogCreated,
+  type TokenCreated,
+} from "../log/system.ts";
+import type { NewEvent } from "./append.ts";
+import type { Ledger } from "./ledger.ts";
+import { Refusal } from "./refusal.ts";
+
+/** How long an answer waits for the seal of what it made (PROTOCOL §3). */
+const SEAL_WAIT_MS = 10_000;
+
+export interface FirstState {
+  readonly origin: string;
+  readonly systemRetentionDays: number;
+  readonly logs: readonly LogCreated[];
+  readonly tokens: readonly TokenCreated[];
+}
+
+export class Administration {
+  readonly #ledger: Ledger;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+  }
+
+  /** The first entries of a new instance, in one commit; nothing where it exists already. */
+  bootstrap(first: FirstState): Promise<void> {
+    return this.#inTurn(async () => {
+      const { origin } = this.#ledger.directory;
+      if (origin !== null) {
+        if (origin === first.origin) return;
+        throw new Refusal("invalid_request", `this instance is ${origin}, not ${first.origin}`);
+      }
+      const own = (log: string, description: string): LogCreated => ({
+        log,
+        retention_days: first.systemRetentionDays,
+        description,
+        public: false,
+      });
+      const logs = [
+        own(SYSTEM_LOG, "The state of the instance: logs, keys, tokens"),
+        own(ACCESS_LOG, "Who looked at what"),
+        ...first.logs,
+      ];
+      const events = [
+        instanceCreated({ origin: first.origin, format: INSTANCE_FORMAT }),
+        ...(await Promise.all(logs.map((log) => this.#birth(log)))).flat(),
+        ...first.tokens.map((token) => tokenCreated(token)),
+      ];
+      await this.#ledger.appendSystem("system", events);
+      for (const { log } of logs) await this.#ledger.announce(await this.#ledger.open(log));
+    });
+  }
+
+  /** Makes a log; `sealed`: its `log.created` lies under lock. */
+  async createLog(by: string, log: LogCreated): Promise<{ readonly sealed: boolean }> {
+    const size = await this.#inTurn(async () => {
+      if (!isLogName(log.log) || log.log.startsWith("_")) {
+        throw new Refusal("invalid_request", `${log.log} is not a name for a log`);
+      }
+      if (this.#ledger.directory.logs.has(log.log)) {
+        throw new Refusal("log_exists", `there is a log ${log.log} already`);
+      }
+      if (this.#ledger.unknownLogs.includes(log.log)) {
+        const detail = `the vault holds a log ${log.log} that this instance did not make; its name is not used again`;
+        throw new Refusal("log_exists", detail);
+      }
+      const appended = await this.#ledger.appendSystem(by, await this.#birth(log, by));
+      await this.#ledger.announce(await this.#ledger.open(log.log));
+      return appended.size;
+    });
+    return { sealed: await this.#sealed(size) };
+  }
+
+  async createToken(by: string, token: TokenCreated): Promise<{ readonly sealed: boolean }> {
+    const size = await this.#inTurn(async () => {
+      if (this.#ledger.directory.tokens.has(token.id)) {
+        throw new Refusal("invalid_request", `there is a token ${token.id} already`);
+      }
+      return (await this.#ledger.appendSystem(by, [tokenCreated(token, by)])).size;
+    });
+    return { sealed: await this.#sealed(size) };
+  }
+
+  /** Works from its commit on, whatever becomes of the seal. */
+  async revokeToken(by: string, id: string): Promise<{ readonly sealed: boolean }> {
+    const size = await this.#inTurn(async () => {
+      const token = this.#ledger.directory.tokens.get(id);
+      if (token === undefined) throw new Refusal("token_unknown", `there is no token ${id}`);
+      if (token.revokedAt !== null) return 0;
+      return (await this.#ledger.appendSystem(by, [tokenRevoked({ id }, by)])).size;
+    });
+    return { sealed: await this.#sealed(size) };
+  }
+
+  async #birth(log: LogCreated, by = "system"): Promise<NewEvent[]> {
+    return [
+      logCreated(log, by),
+      keyAnnounced({ log: log.log, use: "log", vkey: await this.#ledger.logVkey(log.log) }, by),
+      keyAnnounced(
+        { log: log.log, use: "receipt", vkey: await this.#ledger.receiptVkey(log.log) },
+        by,
+      ),
+    ];
+  }
+
+  async #sealed(size: number): Promise<boolean> {
+    const system = await this.#ledger.open(SYSTEM_LOG);
+    return this.#ledger.sealer.waitSealed(system, size, SEAL_WAIT_MS);
+  }
+
+  /** One change at a time: what it checks still holds when it is written. The wait for its seal comes after. */
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(change, change);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+}

@@ -1,0 +1,85 @@
+/** Composes the ledger's parts from the worker's bindings: the one place where the ports get their adapters. */
+import { createHash } from "node:crypto";
+import { seedSigner, newKeyPairSigner, webCryptoVerify } from "../storage/keys.ts";
+import { BATCH_LINES_MAX } from "../storage/log/batch.ts";
+import { fromBase64 } from "../storage/log/bytes.ts";
+import type { Parts, Settings } from "../storage/flow/state.ts";
+import { nodeGzip } from "../storage/gzip.ts";
+import { LibsqlIndex } from "../storage/index/index.ts";
+import { MinioVault } from "../storage/vault/vault.ts";
+import type { Alarm } from "../storage/ports.ts";
+import { indexConfigOf, integerOf, textOf, vaultConfigOf, type Env } from "./env.ts";
+import { StorageMemo } from "./memo.ts";
+
+/**
+ * Lines in one batch: gzip of 4 MiB holds the thread for some 50 ms, and appends wait that long. A log that takes more
+ * than this between two seals gets several objects.
+ */
+const SEAL_BYTES = 4 * 1024 * 1024;
+
+/** A day: an entry that waits longer for its lock is hardly kept by it. */
+const SEAL_SECONDS_MAX = 86_400;
+
+export interface LedgerParts extends Parts {
+  readonly index: LibsqlIndex;
+}
+
+export async function ledgerParts(env: Env, storage: DurableObjectStorage): Promise<LedgerParts> {
+  return {
+    index: new LibsqlIndex(indexConfigOf(env)),
+    vault: new MinioVault(vaultConfigOf(env)),
+    memo: new StorageMemo(storage),
+    logKey: await seedSigner(fromBase64(textOf(env, "INDELIBLE_LOG_KEY"))),
+    receiptKey: await newKeyPairSigner(),
+    clock: { nowMs: () => Date.now() },
+    alarm: storageAlarm(storage),
+    gzip: nodeGzip,
+    sha256: (data) => createHash("sha256").update(data).digest(),
+    verify: webCryptoVerify(),
+    randomBytes: (length) => randomBytes(length),
+    report,
+  };
+}
+
+export function ledgerSettings(env: Env): Settings {
+  return {
+    origin: textOf(env, "INDELIBLE_ORIGIN"),
+    sealSeconds: integerOf(env, "INDELIBLE_SEAL_SECONDS", 1, SEAL_SECONDS_MAX),
+    sealEntries: integerOf(env, "INDELIBLE_SEAL_ENTRIES", 1, BATCH_LINES_MAX),
+    sealBytes: SEAL_BYTES,
+  };
+}
+
+/** The object's one alarm: moved only forward in time, so a later wish never pushes an earlier one away. */
+function storageAlarm(storage: DurableObjectStorage): Alarm {
+  return {
+    async at(timeMs) {
+      const set = await storage.getAlarm();
+      if (set !== null && set <= timeMs) return;
+      await storage.setAlarm(timeMs);
+    },
+  };
+}
+
+/** getRandomValues gives at most 65,536 bytes a call (Web Cryptography, §10.1.1). */
+const RANDOM_BYTES_MAX = 65_536;
+
+function randomBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += RANDOM_BYTES_MAX) {
+    crypto.getRandomValues(bytes.subarray(at, at + RANDOM_BYTES_MAX));
+  }
+  return bytes;
+}
+
+/** One JSON line a message. */
+export function report(
+  level: "info" | "warn" | "error",
+  message: string,
+  fields: Record<string, unknown> = {},
+): void {
+  const line = JSON.stringify({ time: new Date().toISOString(), level, message, ...fields });
+  if (level === "error") console.error(line);
+  else if (level === "warn") console.warn(line);
+  else console.log(line);
+}

@@ -1,0 +1,314 @@
+/**
+ * The Durable Object that owns the ledger of one database: never two at once, never evicted on workerd. It turns
+ * calls into flows and their errors into problems; what happens to an entry stands in `storage/flow`.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { Administration } from "../storage/flow/administration.ts";
+import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
+import { Refusal } from "../storage/flow/refusal.ts";
+import { SYSTEM_LOG } from "../storage/log/entry.ts";
+import type { TokenRecord } from "../storage/log/system.ts";
+import type { SealRow } from "../storage/ports.ts";
+import type { Env } from "./env.ts";
+import { InstanceFiles } from "./instance-files.ts";
+import type {
+  AppendAnswer,
+  AppendRequest,
+  Bootstrap,
+  LedgerApi,
+  LogStatus,
+  NewLog,
+  NewToken,
+  Principal,
+  Problem,
+  Readiness,
+  Result,
+  Role,
+  TokenStatus,
+} from "./ledger-api.ts";
+import { ledgerParts, ledgerSettings, report, type LedgerParts } from "./ledger-parts.ts";
+import { LockWatch } from "./lock-watch.ts";
+import { readiness } from "./readiness.ts";
+
+/** `?ack=sealed` waits this long (PROTOCOL §3). */
+const ACK_SEALED_MS = 30_000;
+
+/** `drain` has this long; the supervisor waits a little longer. */
+const DRAIN_MS = 10_000;
+
+/** The safety net: an object that was started without anybody asking finds unsealed entries by this alarm. */
+const FIRST_ALARM_MS = 5_000;
+
+interface Started {
+  readonly parts: LedgerParts;
+  readonly ledger: LedgerFlow;
+  readonly administration: Administration;
+  readonly lock: LockWatch;
+}
+
+export class Ledger extends DurableObject<Env> implements LedgerApi {
+  #starting: Promise<Started> | null = null;
+  #started: Started | null = null;
+  /** Why the last start failed; null while none has. */
+  #startProblem: string | null = null;
+  #parts: Promise<LedgerParts> | null = null;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    void ctx.blockConcurrencyWhile(async () => {
+      if ((await ctx.storage.getAlarm()) === null) {
+        await ctx.storage.setAlarm(Date.now() + FIRST_ALARM_MS);
+      }
+    });
+  }
+
+  /** Never throws (an alarm that does is dropped after six tries); seals what is due and leaves the next alarm. */
+  override async alarm(): Promise<void> {
+    try {
+      const { ledger } = await this.#start();
+      await ledger.sealer.runDue();
+    } catch (error) {
+      report("warn", "the alarm could do nothing", { reason: String(error) });
+      await this.ctx.storage.setAlarm(Date.now() + FIRST_ALARM_MS);
+    }
+  }
+
+  admit({ tokenSha256, log }: Parameters<LedgerApi["admit"]>[0]) {
+    return this.#answer(async ({ ledger }) => {
+      const principal = tokenSha256 === null ? null : principalOf(ledger, tokenSha256);
+      const known = log !== null && ledger.directory.logs.has(log);
+      return { principal, log: known ? await this.#status(ledger, log) : null };
+    });
+  }
+
+  append(request: AppendRequest) {
+    return this.#answer(async ({ ledger }): Promise<AppendAnswer> => {
+      assertAlive(ledger, request.principal);
+      const { log, principal, events } = request;
+      if (log.startsWith("_"))
+        throw new Refusal("forbidden", `${log} takes entries from the instance only`);
+      const done = await ledger.append({ log, by: principal.by, events });
+      const { first, count, places: entries, checkpoint } = done;
+      const answer = { log, first, count, entries, checkpoint };
+      if (!request.sealed) return answer;
+      const state = await ledger.open(log);
+      const size = Math.max(...entries.map(({ seq }) => seq)) + 1;
+      const sealed = await ledger.sealer.waitSealed(state, size, ACK_SEALED_MS);
+      return {
+        ...answer,
+        sealed,
+        checkpoint: (sealed && state.sealed.row?.checkpoint) || checkpoint,
+      };
+    });
+  }
+
+  committedCheckpoint(log: string) {
+    return this.#answer(({ ledger }) => ledger.committedCheckpoint(log));
+  }
+
+  seal(log: string) {
+    return this.#answer(({ ledger }): Promise<SealRow | null> => ledger.seal(log));
+  }
+
+  logs() {
+    return this.#answer(({ ledger }) =>
+      Promise.all([...ledger.directory.logs.keys()].map((log) => this.#status(ledger, log))),
+    );
+  }
+
+  createLog(by: Principal, log: NewLog) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      const { sealed } = await administration.createLog(by.by, logFields(log));
+      return { log: await this.#status(ledger, log.name), sealed };
+    });
+  }
+
+  tokens() {
+    return this.#answer(async ({ ledger }): Promise<TokenStatus[]> =>
+      [...ledger.directory.tokens.values()].map(tokenStatus),
+    );
+  }
+
+  createToken(by: Principal, token: NewToken) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      const { sealed } = await administration.createToken(by.by, tokenFields(token));
+      const record = ledger.directory.tokens.get(token.id) as TokenRecord;
+      return { token: tokenStatus(record), sealed };
+    });
+  }
+
+  revokeToken(by: Principal, id: string) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      return administration.revokeToken(by.by, id);
+    });
+  }
+
+  async ready(): Promise<Readiness> {
+    const started = await this.#start().catch(() => null);
+    return readiness(started, this.#startProblem, await this.#partsOnce());
+  }
+
+  async stats(): Promise<Readonly<Record<string, number>>> {
+    const { ledger } = await this.#start();
+    const states = [...ledger.directory.logs.keys()].flatMap((log) => ledger.state(log) ?? []);
+    const sum = (count: (state: (typeof states)[number]) => number) =>
+      states.reduce((total, state) => total + count(state), 0);
+    const oldestMs = Math.min(...states.map(({ unsealedSinceMs }) => unsealedSinceMs ?? Infinity));
+    return {
+      indelible_logs: states.length,
+      indelible_entries: sum(({ head }) => head.size),
+      indelible_sealed_entries: sum(({ sealed }) => sealed.size),
+      indelible_unsealed_entries: sum(({ head, sealed }) => head.size - sealed.size),
+      indelible_oldest_unsealed_seconds: oldestMs === Infinity ? 0 : (Date.now() - oldestMs) / 1000,
+      indelible_frozen_logs: sum(({ frozen }) => (frozen === null ? 0 : 1)),
+      indelible_unsealable_logs: sum(({ unsealable }) => (unsealable === null ? 0 : 1)),
+      indelible_clock_skew_seconds: ledger.clock.skewMs / 1000,
+      indelible_lock_enforced: ledger.sealingForbidden === null ? 1 : 0,
+    };
+  }
+
+  bootstrap(first: Bootstrap) {
+    return this.#answer(async ({ ledger, administration }) => {
+      await administration.bootstrap({
+        origin: first.origin,
+        systemRetentionDays: first.systemRetentionDays,
+        logs: first.logs.map(logFields),
+        tokens: first.tokens.map(tokenFields),
+      });
+      // Keys of logs that nobody has written to since the start are in the folder already; `_system` has a new one.
+      const system = await ledger.open(SYSTEM_LOG);
+      if (!system.announced) await ledger.announce(system);
+      return null;
+    });
+  }
+
+  async drain() {
+    const started = this.#started;
+    if (started === null) return { sealed: true, unsealed: {} };
+    const sealed = await started.ledger.drain(Date.now() + DRAIN_MS);
+    return { sealed, unsealed: started.ledger.unsealed() };
+  }
+
+  async #status(ledger: LedgerFlow, log: string): Promise<LogStatus> {
+    const record = ledger.directory.logs.get(log);
+    if (record === undefined) throw new Refusal("log_unknown", `there is no log ${log}`);
+    const state = await ledger.open(log);
+    const trouble = state.frozen ?? state.unsealable;
+    return {
+      name: log,
+      description: record.description,
+      public: record.public,
+      retentionDays: record.retentionDays,
+      origin: `${this.env.INDELIBLE_ORIGIN}/${log}`,
+      vkey: await ledger.logVkey(log),
+      receiptVkey: await ledger.receiptVkey(log),
+      size: state.head.size,
+      sealedSize: state.sealed.size,
+      lastSeal: state.sealed.row,
+      trouble: trouble === null ? null : { code: trouble.code, detail: trouble.hint },
+    };
+  }
+
+  async #answer<T>(work: (started: Started) => Promise<T>): Promise<Result<T>> {
+    try {
+      return { ok: true, value: await work(this.#started ?? (await this.#start())) };
+    } catch (error) {
+      return { ok: false, problem: problemOf(error) };
+    }
+  }
+
+  #partsOnce(): Promise<LedgerParts> {
+    this.#parts ??= ledgerParts(this.env, this.ctx.storage);
+    return this.#parts;
+  }
+
+  /** One start at a time; one that failed is tried again by whoever comes next. */
+  #start(): Promise<Started> {
+    this.#starting ??= this.#startNow().catch((error: unknown) => {
+      this.#starting = null;
+      this.#startProblem = error instanceof Error ? error.message : String(error);
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  async #startNow(): Promise<Started> {
+    const parts = await this.#partsOnce();
+    const files = new InstanceFiles(this.env, parts);
+    const ledger = await LedgerFlow.start(parts, ledgerSettings(this.env), files);
+    const lock = new LockWatch(this.env, ledger);
+    this.#started = { parts, ledger, administration: new Administration(ledger), lock };
+    this.#startProblem = null;
+    lock.begin();
+    // Not awaited: a log that is asked for is opened at once, the others in their turn.
+    void ledger.openAll().catch((error: unknown) => {
+      report("warn", "not every log could be opened", { reason: String(error) });
+    });
+    return this.#started;
+  }
+}
+
+/** Checked again here, at commit time: a revocation that came first holds. */
+function assertAlive(ledger: LedgerFlow, { tokenId }: Principal): void {
+  const token = ledger.directory.tokens.get(tokenId);
+  if (token !== undefined && token.revokedAt === null && token.expiresAtMs > Date.now()) return;
+  throw new Refusal("unauthenticated", "the token is unknown, expired or revoked");
+}
+
+function principalOf(ledger: LedgerFlow, tokenSha256: string): Principal | null {
+  const token = ledger.directory.tokenBySha256.get(tokenSha256);
+  if (token === undefined || token.expiresAtMs <= Date.now()) return null;
+  const { id, logs, expiresAt, networks } = token;
+  return {
+    tokenId: id,
+    by: `token:${id}`,
+    roles: token.roles as Role[],
+    logs,
+    expiresAt,
+    networks,
+  };
+}
+
+function logFields({ name, retentionDays, description, public: isPublic }: NewLog) {
+  return { log: name, retention_days: retentionDays, description, public: isPublic };
+}
+
+function tokenFields({ id, sha256, roles, logs, expiresAt, networks, description }: NewToken) {
+  return { id, sha256, roles, logs, expires_at: expiresAt, networks, description };
+}
+
+function tokenStatus(token: TokenRecord): TokenStatus {
+  const { id, logs, expiresAt, networks, description, createdAt, revokedAt } = token;
+  return {
+    id,
+    roles: token.roles as Role[],
+    logs,
+    expiresAt,
+    networks,
+    description,
+    createdAt,
+    revokedAt,
+  };
+}
+
+function problemOf(error: unknown): Problem {
+  const refusal = refusalOf(error);
+  if (refusal === null) {
+    report("error", "a call failed for no known reason", { reason: describe(error) });
+    return { code: "internal_error", detail: "the instance failed; its log says why" };
+  }
+  const { code, message: detail, errors, retryAfterSeconds } = refusal;
+  return {
+    code,
+    detail,
+    ...(errors === undefined ? {} : { errors }),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+  };
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

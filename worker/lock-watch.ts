@@ -1,0 +1,55 @@
+/**
+ * Runs the lock self-test (DESIGN: a lock is probed, not assumed) when the ledger starts. Until it has passed nothing is sealed;
+ * entries go on being taken. A store that is away is asked again; one that fails a check is asked again too.
+ */
+import type { Ledger } from "../storage/flow/ledger.ts";
+import { sleep } from "../storage/flow/commit.ts";
+import { runLockSelfTest } from "../storage/vault/selftest.ts";
+import { vaultConfigOf, type Env } from "./env.ts";
+import { report } from "./ledger-parts.ts";
+
+/** The store may be starting: ask soon at first, then leave it alone. */
+const RETRY_MS_MIN = 500;
+const RETRY_MS_MAX = 60_000;
+
+export class LockWatch {
+  readonly #env: Env;
+  readonly #ledger: Ledger;
+  /** What is wrong, in words; empty when all checks that decide have passed. */
+  problems: readonly string[] = ["the lock self-test has not run yet"];
+
+  constructor(env: Env, ledger: Ledger) {
+    this.#env = env;
+    this.#ledger = ledger;
+  }
+
+  begin(): void {
+    void this.#untilPassed();
+  }
+
+  async #untilPassed(): Promise<void> {
+    for (let pauseMs = RETRY_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, RETRY_MS_MAX)) {
+      this.problems = await this.#run();
+      this.#ledger.sealingForbidden = this.problems[0] ?? null;
+      if (this.problems.length === 0) break;
+      await sleep(pauseMs);
+    }
+    await this.#ledger.sealer.runDue();
+  }
+
+  async #run(): Promise<string[]> {
+    try {
+      const { ok, checks } = await runLockSelfTest(vaultConfigOf(this.#env));
+      if (ok) return [];
+      const failed = checks.filter((check) => check.decides && !check.ok);
+      const problems = failed.map(
+        ({ number, name, detail }) => `lock_not_enforced: check ${number} (${name}): ${detail}`,
+      );
+      report("error", "the vault does not enforce its lock; nothing is sealed", { problems });
+      return problems;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      return [`the lock self-test could not run: ${reason}`];
+    }
+  }
+}

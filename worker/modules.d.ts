@@ -1,0 +1,5 @@
+/** Text files that the bundle carries (`rules` in wrangler.toml). */
+declare module "*.md" {
+  const text: string;
+  export default text;
+}
