@@ -11,7 +11,10 @@ import { runTool } from "./tool.ts";
 const CACHE = join("node_modules", ".cache", "indelible");
 
 /** Everything that a bundle depends on. The lock file stands for the packages. */
-const SOURCES = ["wrangler.toml", "package-lock.json", "tsconfig.json", "worker", "storage"];
+const SOURCES = [
+  ...["wrangler.toml", "package-lock.json", "tsconfig.json", "FORMAT.md"],
+  ...["worker", "storage"],
+];
 
 /** Bundles of older sources are removed after this, not at once: a start may be reading one. */
 const KEEP_MS = 24 * 60 * 60 * 1000;

@@ -99,6 +99,9 @@ function disk(name: string, path: string): string {
   return `(name = ${text(name)}, disk = (path = ${text(path)}, writable = true))`;
 }
 
+/** Wrangler names every module but the main one by its hash; the rest of the folder is no part of the program. */
+const BUNDLED_NAME = /^[0-9a-f]{40}-/;
+
 /** The main module comes first; the others by the rules of `wrangler.toml` under their bundled names. */
 function modules(toml: WranglerToml, files: readonly string[]): string[] {
   const main = toml.main.replace(/^.*\//, "").replace(/\.ts$/, ".js");
@@ -107,7 +110,7 @@ function modules(toml: WranglerToml, files: readonly string[]): string[] {
     `(name = ${text(name)}, ${kind} = embed ${text(name)})`;
   const found = [embed(main, "esModule")];
   for (const name of files) {
-    const kind = name === main ? null : moduleKind(toml, name);
+    const kind = BUNDLED_NAME.test(name) ? moduleKind(toml, name) : null;
     if (kind) found.push(embed(name, kind));
   }
   return found;

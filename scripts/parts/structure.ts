@@ -30,7 +30,11 @@ const ROOMS: readonly Room[] = [
     packages: ["minio", "fast-xml-parser", "node:*"],
   },
   { path: "storage/", rooms: ["storage/log/", "storage/ports.ts"], packages: ["node:zlib"] },
-  { path: "worker/", rooms: ["storage/"], packages: ["hono", "valibot", "cloudflare:*", "node:*"] },
+  {
+    path: "worker/",
+    rooms: ["storage/", "FORMAT.md"],
+    packages: ["hono", "valibot", "cloudflare:*", "node:*", "@cloudflare/workers-types"],
+  },
   { path: "scripts/", rooms: ["storage/"], packages: null },
   { path: "test/", rooms: ["storage/", "worker/", "scripts/"], packages: null },
 ];
