@@ -94,9 +94,10 @@ class Parser {
     if (code !== 0x7d) {
       for (;;) {
         if (code !== 0x22) this.fail("a member name in double quotes was expected", 1);
+        const nameAt = this.at;
         const name = this.string(1);
         this.path[this.depth - 1] = name;
-        if (name in object) this.fail("the member is named twice");
+        if (name in object) this.fail("the member is named twice", 0, nameAt);
         if (this.next() !== 0x3a) this.fail("a colon was expected");
         this.at++;
         object[name] = this.value(this.next());
@@ -213,7 +214,9 @@ class Parser {
   private hardNumber(start: number): number {
     NUMBER.lastIndex = start;
     const match = NUMBER.exec(this.text);
-    if (match === null) return this.fail("not a number as JSON writes it");
+    if (match === null || /[.eE]/.test(this.text.charAt(NUMBER.lastIndex))) {
+      return this.fail("not a number as JSON writes it");
+    }
     const value = Number(match[0]);
     const significant = significantDigits(match[1]! + (match[2] ?? ""));
     if (!(Math.abs(value) <= Number.MAX_SAFE_INTEGER))
@@ -226,12 +229,12 @@ class Parser {
     return value === 0 ? 0 : value;
   }
 
-  private fail(what: string, unread = 0): never {
+  private fail(what: string, unread = 0, at = this.at): never {
     const pointer = this.path
       .slice(0, this.depth - unread)
       .map(pointerStep)
       .join("");
-    const detail = `${what}, at byte ${utf8Length(this.text.slice(0, this.at))}`;
+    const detail = `${what}, at byte ${utf8Length(this.text.slice(0, at))}`;
     throw new LogError("invalid_json", detail, { errors: [{ pointer, detail }] });
   }
 }

@@ -21,7 +21,7 @@ export async function proveInclusion(
   tiles: TileReader,
   hash: Sha256 = sha256,
 ): Promise<Uint8Array[]> {
-  assertSizes(seq + 1, size);
+  assertSizes(seq, size - 1);
   const subtrees = new Subtrees(size, tiles, hash);
   const siblings: Range[] = [];
   let [start, end] = [0, size];
