@@ -27,14 +27,8 @@ const NEW_NODES =
 const NEW_IDS =
   "INSERT INTO event_id (log, by, id, seq, time, hash, digest) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, unhex(value ->> 5), unhex(value ->> 6) FROM json_each(?)";
 
-/** The statements of a commit, and which of them speak for which chunk. */
-export interface CommitBatch {
-  readonly statements: InStatement[];
-  /** Statements before this one are two per chunk; from here on nodes and ids. */
-  readonly rowsFrom: number;
-}
-
-export function buildCommit(chunks: readonly ChunkCommit[]): CommitBatch {
+/** The statements of a commit, in the order in which the triggers want them. */
+export function buildCommit(chunks: readonly ChunkCommit[]): InStatement[] {
   const heads = chunks.flatMap((chunk) => [setHead(chunk), newChunk(chunk)]);
   const nodes = chunks.flatMap((chunk) =>
     chunk.nodes.map((node) => [chunk.log, node.level, node.index, toHex(node.hash)]),
@@ -42,14 +36,11 @@ export function buildCommit(chunks: readonly ChunkCommit[]): CommitBatch {
   const ids = chunks.flatMap((chunk) =>
     chunk.ids.map((id) => [id.log, id.by, id.id, id.seq, id.time, id.hash, id.digest]),
   );
-  return {
-    statements: [
-      ...heads,
-      ...jsonArrays(nodes).map((json) => ({ sql: NEW_NODES, args: [json] })),
-      ...jsonArrays(ids).map((json) => ({ sql: NEW_IDS, args: [json] })),
-    ],
-    rowsFrom: heads.length,
-  };
+  return [
+    ...heads,
+    ...jsonArrays(nodes).map((json) => ({ sql: NEW_NODES, args: [json] })),
+    ...jsonArrays(ids).map((json) => ({ sql: NEW_IDS, args: [json] })),
+  ];
 }
 
 /** A head that moved makes `size` NULL, which the column refuses; so does a second first commit. */

@@ -94,7 +94,9 @@ function writeError(error: unknown): unknown {
 
 export function asIndexError(error: unknown, outcome: IndexError["outcome"]): IndexError {
   const cause = libsqlError(error);
-  if (cause instanceof IndexError) return cause;
+  if (cause instanceof IndexError) {
+    return cause.outcome === outcome ? cause : new IndexError(cause.message, outcome, { cause });
+  }
   return new IndexError(`the index did not answer as it should: ${describe(cause)}`, outcome, {
     cause,
   });

@@ -7,6 +7,7 @@ import { httpStatus } from "./connection.ts";
 import type { LibsqlIndex } from "./index.ts";
 import { readVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migrations.ts";
+import { integerOf } from "./row.ts";
 
 export interface IndexHealth {
   readonly ok: boolean;
@@ -34,7 +35,7 @@ type Problem = string | null;
 
 async function checkDurability({ connection }: LibsqlIndex): Promise<Problem> {
   const answer = await connection.read(() => connection.client.execute("PRAGMA synchronous"));
-  const synchronous = Number(answer.rows[0]?.["synchronous"]);
+  const synchronous = integerOf(answer.rows[0], "synchronous");
   if (synchronous === SYNCHRONOUS_FULL) return null;
   return `the index does not fsync its commits (PRAGMA synchronous is ${synchronous}, not 2): an acknowledged entry could be lost; set durability_mode "strong" on its namespace`;
 }

@@ -17,9 +17,11 @@ import {
   type SealRange,
   type SealRow,
 } from "../ports.ts";
-import { assertCommit, buildCommit, type CommitBatch } from "./commit.ts";
-import { asIndexError, Connection, type LibsqlOptions, refusedStatement } from "./connection.ts";
+import { assertCommit, buildCommit } from "./commit.ts";
+import { Connection, type LibsqlOptions, refusedStatement } from "./connection.ts";
 import { readChunks, readEvents, tileReader } from "./read.ts";
+import { explainRefusal } from "./refusal.ts";
+import { integerOf, textOf } from "./row.ts";
 import { seal } from "./schema.ts";
 
 export { CHUNK_BYTES_MAX } from "./commit.ts";
@@ -27,9 +29,6 @@ export type { LibsqlOptions } from "./connection.ts";
 
 /** Records forgotten in one transaction: some 20 ms, in which no commit can run. */
 const FORGET_ROWS_MAX = 1_000;
-
-/** Ids asked for at once: at most 64 + 64 + 256 characters each, far below sqld's 5 MB for a parameter. */
-const EVENTS_MAX = 2_000;
 
 export class LibsqlIndex implements Index {
   /** For `health.ts` and tests; flows use the methods. */
@@ -46,9 +45,9 @@ export class LibsqlIndex implements Index {
     ]);
     const heads = new Map<string, IndexHead>();
     for (const row of answer!.rows) {
-      heads.set(String(row["log"]), {
-        ...{ size: Number(row["size"]), leaf: String(row["leaf"]) },
-        ...{ frontier: String(row["frontier"]), time: String(row["time"]) },
+      heads.set(textOf(row, "log"), {
+        ...{ size: integerOf(row, "size"), leaf: textOf(row, "leaf") },
+        ...{ frontier: textOf(row, "frontier"), time: textOf(row, "time") },
       });
     }
     return heads;
@@ -56,58 +55,14 @@ export class LibsqlIndex implements Index {
 
   async commit(chunks: readonly ChunkCommit[]): Promise<CommitResult> {
     assertCommit(chunks);
-    const batch = buildCommit(chunks);
     try {
       // ★ Commit 1. A crash before it: nothing happened. After: all of it did, and the same again says so.
-      await this.#write(batch.statements);
+      await this.#write(buildCommit(chunks));
       return { kind: "committed" };
     } catch (error) {
-      const refused = refusedStatement(error);
-      if (refused === null) throw error;
-      return await this.#explain(chunks, batch, refused, error);
+      if (refusedStatement(error) === null) throw error;
+      return await explainRefusal(this.connection, chunks, error);
     }
-  }
-
-  /** Why a commit was refused: it had happened before, heads moved, or ids were taken. */
-  async #explain(
-    chunks: readonly ChunkCommit[],
-    batch: CommitBatch,
-    refused: number,
-    error: unknown,
-  ): Promise<CommitResult> {
-    const found = await this.#look(chunks);
-    if (found.committed) return { kind: "committed" };
-    if (found.moved.length > 0) return { kind: "moved", logs: found.moved };
-    if (refused >= batch.rowsFrom) {
-      const records = await this.events(chunks.flatMap((chunk) => chunk.ids));
-      const logs = new Set(records.flatMap((record) => (record ? [record.log] : [])));
-      if (logs.size > 0) return { kind: "moved", logs: [...logs] };
-    }
-    throw asIndexError(error, "nothing");
-  }
-
-  /**
-   * A commit happened if its chunks are there: they are never changed, and a leaf covers its entry's
-   * random salt. That also holds when others have appended since. Otherwise: whose head is elsewhere.
-   */
-  async #look(chunks: readonly ChunkCommit[]): Promise<{ committed: boolean; moved: string[] }> {
-    const sql = `SELECT c.first AS first, lower(hex(substr(c.leaves, -32))) AS leaf, h.size AS size, h.leaf AS head
-      FROM json_each(?) k LEFT JOIN head h ON h.log = k.value ->> 0
-      LEFT JOIN chunk c ON c.log = k.value ->> 0 AND c.first = k.value ->> 1 ORDER BY k.key`;
-    const args = [JSON.stringify(chunks.map(({ log, first }) => [log, first]))];
-    const { rows } = await this.connection.read(() =>
-      this.connection.client.execute({ sql, args }),
-    );
-    const committed = chunks.every(({ after }, at) => rows[at]?.["leaf"] === after.leaf);
-    const seen = new Set<string>();
-    const moved = chunks.flatMap(({ log, before }, at) => {
-      if (seen.has(log)) return [];
-      seen.add(log);
-      const size = Number(rows[at]?.["size"] ?? 0);
-      const leaf = rows[at]?.["head"] ?? before.leaf;
-      return size === before.size && leaf === before.leaf ? [] : [log];
-    });
-    return { committed, moved };
   }
 
   chunks(log: string, range: ChunkRange): Promise<Chunk[]> {
@@ -118,12 +73,8 @@ export class LibsqlIndex implements Index {
     return tileReader(this.connection, log);
   }
 
-  async events(keys: readonly EventKey[]): Promise<(EventRecord | null)[]> {
-    const records: (EventRecord | null)[] = [];
-    for (let at = 0; at < keys.length; at += EVENTS_MAX) {
-      records.push(...(await readEvents(this.connection, keys.slice(at, at + EVENTS_MAX))));
-    }
-    return records;
+  events(keys: readonly EventKey[]): Promise<(EventRecord | null)[]> {
+    return readEvents(this.connection, keys);
   }
 
   async forgetEvents(time: string): Promise<void> {

@@ -7,6 +7,7 @@
 import { LibsqlBatchError } from "@libsql/client/web";
 import { asIndexError, Connection, type LibsqlOptions } from "./connection.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "./migrations.ts";
+import { integerOf } from "./row.ts";
 
 /** Several migrators at once, or lost answers: each round at least one of them gets further. */
 const ROUNDS_MAX = SCHEMA_VERSION + 10;
@@ -59,5 +60,5 @@ async function movedMeanwhile(connection: Connection, version: number): Promise<
 /** `user_version`: the number of migrations applied. */
 export async function readVersion(connection: Connection): Promise<number> {
   const answer = await connection.read(() => connection.client.execute("PRAGMA user_version"));
-  return Number(answer.rows[0]?.["user_version"]);
+  return integerOf(answer.rows[0], "user_version");
 }

@@ -2,7 +2,6 @@
  * Reads of the index: chunks in pages bounded by bytes, leaves and nodes for proofs, records of ids.
  * Chunks follow each other without gaps, so each step of a page is one look-up by primary key.
  */
-import type { Row } from "@libsql/client/web";
 import { HASH_BYTES } from "../log/hash.ts";
 import type { TileReader } from "../log/proof.ts";
 import { TILE_WIDTH } from "../log/tree.ts";
@@ -14,6 +13,7 @@ import {
   IndexError,
 } from "../ports.ts";
 import type { Connection } from "./connection.ts";
+import { bytesOf, integerOf, textOf } from "./row.ts";
 
 /** Bytes of lines in one page unless fewer are asked for: small enough to hold several in a worker. */
 const PAGE_BYTES = 4_000_000;
@@ -59,10 +59,10 @@ export async function readChunks(
   const { rows } = await connection.read(() => connection.client.execute({ sql, args }));
   return rows.map((row) => ({
     log,
-    first: Number(row["first"]),
-    count: Number(row["count"]),
-    lines: String(row["lines"]),
-    leaves: blob(row, "leaves"),
+    first: integerOf(row, "first"),
+    count: integerOf(row, "count"),
+    lines: textOf(row, "lines"),
+    leaves: bytesOf(row, "leaves"),
   }));
 }
 
@@ -86,7 +86,7 @@ export function tileReader(connection: Connection, log: string): TileReader {
         ? { sql: TILE_LEAVES, args: [log, start, start + width] }
         : { sql: TILE_NODES, args: [log, start, start + width, level] };
     const { rows } = await connection.read(() => connection.client.execute(statement));
-    const hashes = rows.flatMap((row) => splitHashes(blob(row, "hashes")));
+    const hashes = rows.flatMap((row) => splitHashes(bytesOf(row, "hashes")));
     if (hashes.length !== width) {
       throw new IndexError(
         `tile ${level}/${index} of log ${log}: ${hashes.length} hashes instead of ${width}`,
@@ -108,25 +108,35 @@ SELECT k.key AS place, e.seq, e.time, lower(hex(e.hash)) AS hash, lower(hex(e.di
   FROM json_each(?) k JOIN event_id e
     ON e.log = k.value ->> 0 AND e.by = k.value ->> 1 AND e.id = k.value ->> 2`;
 
+/** Ids asked for at once: a JSON array of some 300 characters each, far below sqld's 5 MB for a parameter. */
+const EVENTS_MAX = 2_000;
+
+/** The records of these ids or `null`, in their order. */
 export async function readEvents(
   connection: Connection,
   keys: readonly EventKey[],
 ): Promise<(EventRecord | null)[]> {
-  const records = keys.map((): EventRecord | null => null);
-  if (keys.length === 0) return records;
-  const args = [JSON.stringify(keys.map(({ log, by, id }) => [log, by, id]))];
-  const { rows } = await connection.read(() => connection.client.execute({ sql: EVENTS, args }));
-  for (const row of rows) {
-    const place = Number(row["place"]);
-    const { log, by, id } = keys[place]!;
-    records[place] = {
-      ...{ log, by, id, seq: Number(row["seq"]), time: String(row["time"]) },
-      ...{ hash: String(row["hash"]), digest: String(row["digest"]) },
-    };
+  const records: (EventRecord | null)[] = [];
+  for (let at = 0; at < keys.length; at += EVENTS_MAX) {
+    records.push(...(await readSomeEvents(connection, keys.slice(at, at + EVENTS_MAX))));
   }
   return records;
 }
 
-function blob(row: Row, name: string): Uint8Array {
-  return new Uint8Array(row[name] as ArrayBuffer);
+async function readSomeEvents(
+  connection: Connection,
+  keys: readonly EventKey[],
+): Promise<(EventRecord | null)[]> {
+  const records = keys.map((): EventRecord | null => null);
+  const args = [JSON.stringify(keys.map(({ log, by, id }) => [log, by, id]))];
+  const { rows } = await connection.read(() => connection.client.execute({ sql: EVENTS, args }));
+  for (const row of rows) {
+    const place = integerOf(row, "place");
+    const { log, by, id } = keys[place]!;
+    records[place] = {
+      ...{ log, by, id, seq: integerOf(row, "seq"), time: textOf(row, "time") },
+      ...{ hash: textOf(row, "hash"), digest: textOf(row, "digest") },
+    };
+  }
+  return records;
 }

@@ -10,10 +10,9 @@ let logs = 0;
 
 /** `open` gives an index on a database that may hold other logs already. */
 export function indexContract(name: string, open: () => Index): void {
-  const it = (title: string, run: (index: Index, newLog: () => LogWriter) => Promise<void>) =>
-    test(`${name}: ${title}`, async () => {
-      await run(open(), () => new LogWriter(`contract-${logs++}`));
-    });
+  const it = (title: string, run: (index: Index, newLog: () => LogWriter) => Promise<void>) => {
+    void test(`${name}: ${title}`, () => run(open(), () => new LogWriter(`contract-${logs++}`)));
+  };
 
   it("keeps commits of several logs and sizes, and their heads", async (index, newLog) => {
     const [a, b] = [newLog(), newLog()];

@@ -6,6 +6,7 @@ import { LibsqlIndex } from "../../storage/index/index.ts";
 import { CHUNK_BYTES_MAX } from "../../storage/index/commit.ts";
 import { migrate } from "../../storage/index/migrate.ts";
 import { SCHEMA_VERSION } from "../../storage/index/migrations.ts";
+import { textOf } from "../../storage/index/row.ts";
 import * as schema from "../../storage/index/schema.ts";
 import { startSqld, type TestSqld } from "../parts/sqld.ts";
 import { indexContract, sealRow } from "./contract.ts";
@@ -45,16 +46,16 @@ test("drizzle's tables are the database's tables", async () => {
       return `${column.name} ${column.getSQLType().toUpperCase()}`;
     });
     assert.deepEqual(
-      rows.map((row) => `${row["name"]} ${row["type"]}`),
+      rows.map((row) => `${textOf(row, "name")} ${textOf(row, "type")}`),
       wanted,
       name,
     );
   }
   const { rows } = await client.execute(
-    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'libsql_%' ORDER BY name",
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite*' ORDER BY name",
   );
   assert.deepEqual(
-    rows.map((row) => row["name"]),
+    rows.map((row) => textOf(row, "name")),
     tables.map(getTableName).toSorted(),
   );
 });
@@ -122,7 +123,7 @@ test("the worker's token is refused every change of the schema, also after kill 
     "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'trigger', 'index') AND sql IS NOT NULL",
   );
   const statements = [
-    ...rows.map((row) => `DROP ${row["type"]} ${row["name"]}`),
+    ...rows.map((row) => `DROP ${textOf(row, "type")} ${textOf(row, "name")}`),
     ...["CREATE TABLE x (a)", "ALTER TABLE chunk RENAME TO y", "ALTER TABLE head ADD COLUMN x"],
     ...["CREATE TEMP TRIGGER x BEFORE INSERT ON chunk BEGIN SELECT RAISE(IGNORE); END"],
     ...["PRAGMA writable_schema = 1", "DELETE FROM sqlite_master", "PRAGMA synchronous = 0"],

@@ -1,0 +1,72 @@
+/** Readiness of the index: what it asks holds on a database as we make it, and each wrong set-up is named. */
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { checkIndex } from "../../storage/index/health.ts";
+import { LibsqlIndex } from "../../storage/index/index.ts";
+import { migrate } from "../../storage/index/migrate.ts";
+import { startSqld, type TestSqld } from "../parts/sqld.ts";
+
+let sqld: TestSqld;
+before(async () => {
+  sqld = await startSqld();
+});
+after(async () => {
+  await sqld.stop();
+});
+const check = (authToken: string) => checkIndex(new LibsqlIndex({ url: sqld.url, authToken }));
+
+test("an empty database is not ready", async () => {
+  const { ok, problems } = await check(sqld.authToken);
+  assert.equal(ok, false);
+  assert.match(problems.join("\n"), /schema version 0/);
+  assert.match(problems.join("\n"), /no such table/);
+});
+
+test("a migrated one is, and a check leaves nothing behind", async () => {
+  await migrate({ url: sqld.url, authToken: sqld.ddlToken });
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual(await check(sqld.authToken), { ok: true, problems: [] });
+  }
+});
+
+test("a token that may change the schema is reported, and its probe is rolled back", async () => {
+  const { problems } = await check(sqld.ddlToken);
+  assert.equal(problems.length, 1);
+  assert.match(problems[0]!, /lets the worker's token change the schema/);
+  const { client } = new LibsqlIndex({ url: sqld.url, authToken: sqld.authToken }).connection;
+  const { rows } = await client.execute("SELECT 1 FROM sqlite_master WHERE name = 'ddl_probe'");
+  assert.deepEqual(rows, []);
+});
+
+test("a token that cannot write is not ready", async () => {
+  const { ok } = await check(sqld.readToken);
+  assert.equal(ok, false);
+});
+
+test("commits that are not fsynced are reported", async () => {
+  const index = new LibsqlIndex({
+    ...{ url: sqld.url, authToken: sqld.authToken },
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      const answer = await response.text();
+      return new Response(
+        answer.includes('"name":"synchronous"')
+          ? answer.replace('"type":"integer","value":"2"', '"type":"integer","value":"1"')
+          : answer,
+        response,
+      );
+    },
+  });
+  const { problems } = await checkIndex(index);
+  assert.equal(problems.length, 1);
+  assert.match(problems[0]!, /does not fsync/);
+});
+
+test("a database that is away is reported, not thrown", async () => {
+  await sqld.kill9();
+  const { ok, problems } = await check(sqld.authToken);
+  assert.equal(ok, false);
+  assert.match(problems.join("\n"), /ECONNREFUSED/);
+  await sqld.restart();
+  assert.deepEqual(await check(sqld.authToken), { ok: true, problems: [] });
+});
