@@ -60,7 +60,8 @@ function requestText(options: LoadOptions, n: number): string {
   const body = options.body(n);
   const { host } = new URL(options.url);
   const headers = Object.entries(options.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  if (body === null) return `GET ${options.path} HTTP/1.1\r\nHost: ${host}\r\n${headers.join("")}\r\n`;
+  if (body === null)
+    return `GET ${options.path} HTTP/1.1\r\nHost: ${host}\r\n${headers.join("")}\r\n`;
   const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   return `POST ${options.path} HTTP/1.1\r\nHost: ${host}\r\n${headers.join("")}${length}\r\n${body}`;
 }
