@@ -27,6 +27,7 @@ import {
   type ObjectLock,
   type ObjectVersion,
   type SealRow,
+  type TreeNode,
   type Vault,
 } from "../ports.ts";
 import { formatTime } from "./append.ts";
@@ -35,9 +36,8 @@ import type { SealedHead } from "./state.ts";
 
 const DAY_MS = 86_400_000;
 
-/** What reading a slot needs. */
-export interface SlotContext {
-  readonly vault: Pick<Vault, "get" | "lock">;
+/** What checking the bytes of one object needs: no store, and nothing of what came before it. */
+export interface CheckContext {
   readonly gzip: Gzip;
   readonly sha256: Sha256;
   readonly verify: Verify;
@@ -46,22 +46,45 @@ export interface SlotContext {
   readonly keys: readonly VerifierKey[];
   /** `<instance origin>/<log>`. */
   readonly origin: string;
+}
+
+/** What reading a slot needs. */
+export interface SlotContext extends CheckContext {
+  readonly vault: Pick<Vault, "get" | "lock">;
   /** False where no lock can be seen: a folder of downloaded objects. */
   readonly locks: boolean;
+  /** A batch whose lock is missing or short counts all the same, beside its finding: for a verifier, who goes on. */
+  readonly tolerant?: true;
+  /** Where objects are checked; `checkObject` unless given: other threads can do it. */
+  readonly check?: (
+    context: CheckContext,
+    version: ObjectVersion,
+    object: Uint8Array,
+  ) => Promise<CheckedObject | Finding>;
 }
 
 /** Where a batch has to begin; null: what its own header says (its root is signed all the same). */
 export type Before = Pick<SealedHead, "size" | "leaf" | "frontier"> | null;
 
-/** A version that holds in every respect. */
-export interface SlotBatch {
-  readonly version: ObjectVersion;
+/** An object that holds by itself. */
+export interface CheckedObject {
+  /** Of the object, hex, and its length. */
   readonly sha256: string;
   readonly bytes: number;
-  readonly lock: ObjectLock;
   readonly batch: CheckedBatch;
+  /** Empty where they were left in the thread that checked them. */
   readonly lines: BatchLines;
   readonly inflatedBytes: number;
+  /** Subtrees that became whole in this batch. */
+  readonly nodes: readonly TreeNode[];
+}
+
+/** A version that holds in every respect. */
+export interface SlotBatch extends CheckedObject {
+  readonly version: ObjectVersion;
+  readonly lock: ObjectLock;
+  /** What is wrong with the lock, where a tolerant reader went on. */
+  readonly lockFinding: Finding | null;
 }
 
 export interface SlotReading {
@@ -70,25 +93,47 @@ export interface SlotReading {
   readonly findings: readonly Finding[];
 }
 
+/** A version as its own bytes and lock show it. */
+export type VersionReading = SlotBatch | Finding;
+
 /** `versions`: all versions and markers of this one key. Throws VaultError where the store does not answer. */
 export async function readSlot(
   context: SlotContext,
   versions: readonly ObjectVersion[],
   before: Before,
 ): Promise<SlotReading> {
+  return judgeSlot(context, await readVersions(context, versions), before);
+}
+
+/** The first half of `readSlot`: all that can be said without knowing what came before. */
+export async function readVersions(
+  context: SlotContext,
+  versions: readonly ObjectVersion[],
+): Promise<VersionReading[]> {
+  const readings: VersionReading[] = [];
+  for (const version of versions) {
+    const marker = version.deleteMarker;
+    readings.push(marker ? markerFinding(context, version) : await readVersion(context, version));
+  }
+  return readings;
+}
+
+/** The second half: which version counts, given what came before. */
+export function judgeSlot(
+  context: Pick<SlotContext, "log">,
+  readings: readonly VersionReading[],
+  before: Before,
+): SlotReading {
   const findings: Finding[] = [];
   const valid: SlotBatch[] = [];
-  for (const version of versions) {
-    if (version.deleteMarker) {
-      findings.push(markerFinding(context, version));
-      continue;
-    }
-    const read = await readVersion(context, version, before);
-    if ("code" in read) findings.push(read);
-    else valid.push(read);
+  for (const reading of readings) {
+    const wrong = "code" in reading ? reading : misplaced(context, reading, before);
+    if (wrong !== null) findings.push(wrong);
+    else valid.push(reading as SlotBatch);
   }
   const longest = valid.reduce<SlotBatch | null>(
-    (best, other) => (best === null || other.lines.length > best.lines.length ? other : best),
+    (best, other) =>
+      best === null || other.batch.header.count > best.batch.header.count ? other : best,
     null,
   );
   if (longest === null) return { valid: null, findings };
@@ -98,7 +143,9 @@ export async function readSlot(
     findings.push(about(context, forked.version, "fork", "one history", found));
     return { valid: null, findings };
   }
-  return { valid: longest, findings: [...asExtras(findings), ...extras(context, valid, longest)] };
+  const { lockFinding } = longest;
+  const others = [...asExtras(findings), ...extras(context, valid, longest)];
+  return { valid: longest, findings: lockFinding === null ? others : [lockFinding, ...others] };
 }
 
 /** Beside a valid version, one that does not hold is an extra, whatever is wrong with it. */
@@ -111,7 +158,11 @@ function asExtras(findings: readonly Finding[]): Finding[] {
 }
 
 /** More than one valid version is no fork, but nobody should have put the second. */
-function extras(context: SlotContext, valid: readonly SlotBatch[], counts: SlotBatch): Finding[] {
+function extras(
+  context: Pick<SlotContext, "log">,
+  valid: readonly SlotBatch[],
+  counts: SlotBatch,
+): Finding[] {
   return valid
     .filter((other) => other !== counts)
     .map(({ version }) => about(context, version, "extra_version", "one version", "another one"));
@@ -124,43 +175,58 @@ function beginsWith(longer: CheckedBatch, shorter: CheckedBatch): boolean {
 async function readVersion(
   context: SlotContext,
   version: ObjectVersion,
-  before: Before,
 ): Promise<SlotBatch | Finding> {
   const { key, versionId } = version;
-  const unreadable = (found: string) =>
-    about(context, version, "batch_unreadable", "a readable batch", found);
   let object: Uint8Array;
   try {
     object = await context.vault.get(key, versionId);
   } catch (error) {
-    if (error instanceof VaultError && error.code === "batch_unreadable")
-      return unreadable(error.message);
-    if (error instanceof VaultError && error.code === "batch_missing")
-      return unreadable(error.message);
-    throw error;
+    if (!(error instanceof VaultError)) throw error;
+    if (error.code !== "batch_unreadable" && error.code !== "batch_missing") throw error;
+    return about(context, version, "batch_unreadable", "a readable batch", error.message);
   }
+  const asking = context.locks ? context.vault.lock(key, versionId) : UNSEEN_LOCK;
+  const [checked, lock] = await Promise.all([
+    (context.check ?? checkObject)(context, version, object),
+    asking,
+  ]);
+  if ("code" in checked) return checked;
+  const wrong = context.locks ? lockFindingOf(context, version, checked.batch, lock) : null;
+  if (wrong !== null && context.tolerant !== true) return wrong;
+  return { ...checked, version, lock, lockFinding: wrong };
+}
+
+const UNSEEN_LOCK: ObjectLock = { mode: "none", retainUntilMs: 0 };
+
+/** Whether the bytes of one version are a true batch of this log, in the slot that its name says. */
+export async function checkObject(
+  context: CheckContext,
+  version: ObjectVersion,
+  object: Uint8Array,
+): Promise<CheckedObject | Finding> {
   let inflated: Uint8Array;
   try {
     inflated = await context.gzip.gunzip(object, BATCH_INFLATED_BYTES_MAX);
   } catch (error) {
-    return unreadable(error instanceof Error ? error.message : String(error));
+    const found = error instanceof Error ? error.message : String(error);
+    return about(context, version, "batch_unreadable", "a readable batch", found);
   }
+  const nodes: TreeNode[] = [];
+  const onNode = (level: number, index: number, hash: Uint8Array): void => {
+    nodes.push({ level, index, hash });
+  };
   try {
     const decoded = decodeBatch(inflated);
-    assertInPlace(context, key, decoded.header, before);
+    assertInSlot(context, version.key, decoded.header);
     const { verify, sha256 } = context;
-    const batch = await checkBatch(decoded, context.keys, { verify, sha256 });
-    const lock = context.locks ? await context.vault.lock(key, versionId) : UNSEEN_LOCK;
-    const wrong = context.locks ? lockFinding(context, version, batch, lock) : null;
-    if (wrong !== null) return wrong;
+    const batch = await checkBatch(decoded, context.keys, { verify, sha256, onNode });
     return {
-      version,
       sha256: toHex(context.sha256(object)),
       bytes: object.length,
-      lock,
       batch,
       lines: decoded.lines,
       inflatedBytes: inflated.length,
+      nodes,
     };
   } catch (error) {
     if (!(error instanceof LogError)) throw error;
@@ -168,14 +234,7 @@ async function readVersion(
   }
 }
 
-const UNSEEN_LOCK: ObjectLock = { mode: "none", retainUntilMs: 0 };
-
-function assertInPlace(
-  context: SlotContext,
-  key: string,
-  header: CheckedBatch["header"],
-  before: Before,
-): void {
+function assertInSlot(context: CheckContext, key: string, header: CheckedBatch["header"]): void {
   const slot = parseSlotName(key);
   if (
     header.log !== context.log ||
@@ -188,18 +247,26 @@ function assertInPlace(
       `the object holds ${found}, which does not belong in ${key}`,
     );
   }
-  if (before === null) return;
-  if (header.first !== before.size || header.prev !== before.leaf) {
-    const detail = `prev is ${header.prev}, but the leaf of entry ${before.size - 1} is ${before.leaf}`;
-    throw new LogError("chain_broken", detail, { seq: header.first });
-  }
-  if (header.frontier.join("") !== before.frontier) {
-    throw new LogError("root_mismatch", "the frontier is not that of the batches before");
-  }
 }
 
-function lockFinding(
-  context: SlotContext,
+/** What is wrong with a batch that holds by itself, if it has to continue `before`. */
+function misplaced(
+  context: Pick<SlotContext, "log">,
+  { batch: { header }, version }: SlotBatch,
+  before: Before,
+): Finding | null {
+  if (before === null) return null;
+  if (header.first !== before.size || header.prev !== before.leaf) {
+    const found = `prev is ${header.prev}, but the leaf of entry ${before.size - 1} is ${before.leaf}`;
+    return about(context, version, "chain_broken", "the leaf of the entry before", found);
+  }
+  if (header.frontier.join("") === before.frontier) return null;
+  const found = "the frontier is not that of the batches before";
+  return about(context, version, "root_mismatch", "the frontier after the batch before", found);
+}
+
+function lockFindingOf(
+  context: Pick<SlotContext, "log">,
   version: ObjectVersion,
   batch: CheckedBatch,
   lock: ObjectLock,

@@ -8,11 +8,13 @@ import { ZERO_HASH } from "../log/hash.ts";
 import type { ObjectVersion, Vault } from "../ports.ts";
 import {
   headAfter,
+  judgeSlot,
   markerFinding,
-  readSlot,
+  readVersions,
   type Before,
   type SlotBatch,
   type SlotContext,
+  type VersionReading,
 } from "./slot.ts";
 
 export type Step =
@@ -21,11 +23,15 @@ export type Step =
   | { readonly kind: "invalid"; readonly key: string; readonly findings: readonly Finding[] }
   /** The batch that begins at `first` is not there; the next one found begins at `last + 1`. */
   | { readonly kind: "gap"; readonly findings: readonly Finding[] }
-  /** An object that is not a batch, or one whose place is taken: passed over. */
-  | { readonly kind: "passed"; readonly findings: readonly Finding[] };
+  /** Objects that are no batch (nothing is said of them here), or whose place is taken: passed over. */
+  | {
+      readonly kind: "passed";
+      readonly versions: readonly ObjectVersion[];
+      readonly findings: readonly Finding[];
+    };
 
 export interface WalkContext extends Omit<SlotContext, "vault"> {
-  readonly vault: Vault;
+  readonly vault: Pick<Vault, "get" | "lock" | "versions">;
 }
 
 export interface WalkOptions {
@@ -35,28 +41,34 @@ export interface WalkOptions {
   readonly before: Before;
   /** Go on behind a gap or an invalid slot, trusting the next header for what it continues. */
   readonly goOn: boolean;
+  /** How many slots may be read and checked ahead of the one that is given out; 0 unless given. */
+  readonly ahead?: number;
 }
 
 export const AT_START: Before = { size: 0, leaf: ZERO_HASH, frontier: "" };
+
+/** Objects read ahead hold at most this much together, one at least: what bounds the memory of a walk. */
+const AHEAD_BYTES_MAX = 16 * 1024 * 1024;
 
 export async function* walkLog(context: WalkContext, options: WalkOptions): AsyncGenerator<Step> {
   let before = options.before;
   let size = options.from;
   let afterInvalid = false;
-  for await (const versions of slotsFrom(context, options.from)) {
+  for await (const { versions, reading } of readAhead(context, options)) {
     const key = (versions[0] as ObjectVersion).key;
     const slot = parseSlotName(key);
-    if (slot === null || slot.log !== context.log) continue;
+    if (slot === null || slot.log !== context.log) {
+      yield { kind: "passed", versions, findings: [] };
+      continue;
+    }
     if (slot.first < size) {
-      yield { kind: "passed", findings: [overlap(context, versions, size)] };
+      yield { kind: "passed", versions, findings: [overlap(context, versions, size)] };
       continue;
     }
     if (versions.every(({ deleteMarker }) => deleteMarker)) {
       // Nothing but markers: the batch is not there, and the next slot or the last seal row will miss it.
-      yield {
-        kind: "passed",
-        findings: versions.map((version) => markerFinding(context, version)),
-      };
+      const findings = versions.map((version) => markerFinding(context, version));
+      yield { kind: "passed", versions, findings };
       continue;
     }
     if (slot.first > size && !afterInvalid) {
@@ -65,7 +77,7 @@ export async function* walkLog(context: WalkContext, options: WalkOptions): Asyn
       before = null;
     }
     afterInvalid = false;
-    const { valid, findings } = await readSlot(context, versions, before);
+    const { valid, findings } = judgeSlot(context, await reading, before);
     if (valid === null) {
       yield { kind: "invalid", key, findings };
       if (!options.goOn) return;
@@ -79,6 +91,56 @@ export async function* walkLog(context: WalkContext, options: WalkOptions): Asyn
     before = headAfter(valid);
     size = before.size;
   }
+}
+
+interface Slot {
+  readonly versions: readonly ObjectVersion[];
+  readonly reading: Promise<readonly VersionReading[]>;
+}
+
+/** The slots in order, of which some more are being read already. */
+async function* readAhead(
+  context: WalkContext,
+  { from, ahead = 0 }: WalkOptions,
+): AsyncGenerator<Slot> {
+  const slots = slotsFrom(context, from);
+  const queue: (Slot & { readonly bytes: number })[] = [];
+  let aheadBytes = 0;
+  let ended = false;
+  const mayRead = (): boolean =>
+    queue.length === 0 || (queue.length <= ahead && aheadBytes < AHEAD_BYTES_MAX);
+  try {
+    for (;;) {
+      while (!ended && mayRead()) {
+        const next = await slots.next();
+        if (next.done === true) {
+          ended = true;
+          break;
+        }
+        const bytes = next.value.reduce((sum, version) => sum + version.bytes, 0);
+        queue.push({ versions: next.value, reading: read(context, next.value), bytes });
+        aheadBytes += bytes;
+      }
+      const slot = queue.shift();
+      if (slot === undefined) return;
+      aheadBytes -= slot.bytes;
+      yield slot;
+    }
+  } finally {
+    await slots.return(undefined);
+  }
+}
+
+/** Nothing but batches is read. A failure is for whoever comes to this slot; a walk that ended before never sees it. */
+function read(
+  context: WalkContext,
+  versions: readonly ObjectVersion[],
+): Promise<readonly VersionReading[]> {
+  const slot = parseSlotName((versions[0] as ObjectVersion).key);
+  if (slot?.log !== context.log) return Promise.resolve([]);
+  const reading = readVersions(context, versions);
+  reading.catch(() => {});
+  return reading;
 }
 
 /** Versions from the slot `from` on, grouped by key. */
