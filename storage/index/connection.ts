@@ -139,10 +139,13 @@ function describe(error: unknown): string {
     : error.message;
 }
 
-/** The whole answer within the deadline; uncompressed, which between neighbours only costs time. */
+/**
+ * The whole answer within the deadline; uncompressed, which between neighbours only costs time. The
+ * client always passes a Request of its own, so its headers may be changed.
+ */
 function boundedFetch(base: typeof fetch): typeof fetch {
   return async (input, init) => {
-    const request = new Request(input, init);
+    const request = input instanceof Request && !init ? input : new Request(input, init);
     request.headers.set("accept-encoding", "identity");
     const abort = new AbortController();
     const timer = setTimeout(() => {

@@ -46,13 +46,22 @@ async function checkSchema({ connection }: LibsqlIndex): Promise<Problem> {
   return `the index has schema version ${version}, this program wants ${SCHEMA_VERSION}`;
 }
 
+/** When DDL was last refused: sqld logs each refusal as an error, and readiness is asked all the time. */
+const ddlRefusedAtMs = new WeakMap<LibsqlIndex, number>();
+const DDL_CHECK_INTERVAL_MS = 10 * 60_000;
+
 /** Were it allowed, the second statement would still roll the table back. */
-async function checkDdlRefused({ connection }: LibsqlIndex): Promise<Problem> {
+async function checkDdlRefused(index: LibsqlIndex): Promise<Problem> {
+  if (Date.now() - (ddlRefusedAtMs.get(index) ?? 0) < DDL_CHECK_INTERVAL_MS) return null;
+  const { connection } = index;
   const statements = ["CREATE TABLE ddl_probe (value)", "SELECT abs(-9223372036854775808)"];
   try {
     await connection.write(() => connection.client.batch(statements, "write"));
   } catch (error) {
-    if (httpStatus(error) === HTTP_FORBIDDEN) return null;
+    if (httpStatus(error) === HTTP_FORBIDDEN) {
+      ddlRefusedAtMs.set(index, Date.now());
+      return null;
+    }
     if (!createdTable(error)) throw error;
   }
   return "the index lets the worker's token change the schema: whoever has it could drop the triggers that keep entries unchanged";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { ZERO_HASH } from "../../storage/log/hash.ts";
-import { type CommitResult, type Index, IndexError, type SealRow } from "../../storage/ports.ts";
-import { LogWriter, readAll, record, time } from "./log-writer.ts";
+import { type CommitResult, type Index, IndexError } from "../../storage/ports.ts";
+import { LogWriter, readAll, record, sealRow, time } from "./log-writer.ts";
 
 const COMMITTED: CommitResult = { kind: "committed" };
 let logs = 0;
@@ -252,12 +252,4 @@ async function race(index: Index, log: string, name: number): Promise<string[]> 
     if ((await index.commit([writer.chunk([line])])).kind === "committed") won.push(line);
   }
   return won;
-}
-
-export function sealRow(log: string, first: number): SealRow {
-  return {
-    ...{ log, first, count: 4, key: `${log}/${first}.jsonl.gz`, versionId: "v", bytes: 3 },
-    ...{ sha256: "ab".repeat(32), sealedAt: time(first), retainUntil: time(first + 9) },
-    ...{ checkpoint: "o\n4\nAA==\n\n— é\n", leaf: "cd".repeat(32), frontier: "ef".repeat(64) },
-  };
 }

@@ -9,8 +9,8 @@ import { SCHEMA_VERSION } from "../../storage/index/migrations.ts";
 import { textOf } from "../../storage/index/row.ts";
 import * as schema from "../../storage/index/schema.ts";
 import { startSqld, type TestSqld } from "../parts/sqld.ts";
-import { indexContract, sealRow } from "./contract.ts";
-import { LogWriter, record, time } from "./log-writer.ts";
+import { indexContract } from "./contract.ts";
+import { LogWriter, record, sealRow, time } from "./log-writer.ts";
 
 let sqld: TestSqld;
 before(async () => {
@@ -72,6 +72,23 @@ test("the largest chunks go in, several at once, and come back page by page", as
   await writer.check(index);
   const page = await index.chunks("large", { from: 0, to: 1e9, bytesMax: Number.MAX_SAFE_INTEGER });
   assert.equal(page.length, 2);
+});
+
+test("a chunk that sqld would not take is refused before it is sent", async () => {
+  const line = "\u{10ffff}".repeat(16_000);
+  const chunk = new LogWriter("too-large").chunk(Array.from({ length: 63 }, () => line));
+  assert.ok(chunk.lines.length < CHUNK_BYTES_MAX);
+  await assert.rejects(open().commit([chunk]), /chunk too large/);
+});
+
+test("the heads of thousands of logs come in pages", async () => {
+  const index = open();
+  const writers = Array.from({ length: 4_100 }, (_, at) => new LogWriter(`many-${at}`));
+  assert.deepEqual(await index.commit(writers.map((writer) => writer.random(1))), {
+    kind: "committed",
+  });
+  const heads = await index.heads();
+  for (const { log, head } of writers) assert.equal(heads.get(log)?.leaf, head.leaf);
 });
 
 test("thousands of ids and nodes go in with one commit", async () => {

@@ -13,6 +13,7 @@ import type {
   EventRecord,
   Index,
   IndexHead,
+  SealRow,
   TreeNode,
 } from "../../storage/ports.ts";
 
@@ -110,4 +111,12 @@ export function time(n: number): string {
 export function record(log: string, id: string, seq: number): EventRecord {
   const hash = toHex(leafHash(encoder.encode(id)));
   return { log, by: "writer", id, seq, hash, time: time(seq), digest: hash };
+}
+
+export function sealRow(log: string, first: number): SealRow {
+  return {
+    ...{ log, first, count: 4, key: `${log}/${first}.jsonl.gz`, versionId: "v", bytes: 3 },
+    ...{ sha256: "ab".repeat(32), sealedAt: time(first), retainUntil: time(first + 9) },
+    ...{ checkpoint: "o\n4\nAA==\n\n— é\n", leaf: "cd".repeat(32), frontier: "ef".repeat(64) },
+  };
 }

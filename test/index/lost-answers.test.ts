@@ -4,11 +4,12 @@ import test from "node:test";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { migrate } from "../../storage/index/migrate.ts";
 import { type CommitResult, IndexError, type ChunkCommit } from "../../storage/ports.ts";
-import { startSqld } from "../parts/sqld.ts";
+import { startSqld, type TestSqld } from "../parts/sqld.ts";
 import { startCuttingProxy, type CuttingProxy } from "./cutting-proxy.ts";
 import { LogWriter, record } from "./log-writer.ts";
 
 const ROUNDS = 60;
+const KILLS = 10;
 const CUT_MS_MAX = 8;
 
 test("60 lost answers: never a gap, a fork or a double", async () => {
@@ -37,6 +38,46 @@ test("60 lost answers: never a gap, a fork or a double", async () => {
     await sqld.stop();
   }
 });
+
+test(`${KILLS} kills -9 of sqld under a writer: what was acknowledged is there, once`, async () => {
+  const sqld = await startSqld();
+  try {
+    await migrate({ url: sqld.url, authToken: sqld.ddlToken });
+    const index = new LibsqlIndex({ url: sqld.url, authToken: sqld.authToken });
+    const writer = new LogWriter("killed");
+    for (let round = 0; round < KILLS; round++) {
+      const killed = killSoon(sqld, 20 + round);
+      while (await commits(index, writer.random(20), killed));
+      await killed;
+    }
+    await writer.check(index);
+  } finally {
+    await sqld.stop();
+  }
+});
+
+async function killSoon(sqld: TestSqld, afterMs: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  await sqld.kill9();
+  await sqld.restart();
+}
+
+/** Commits; false if the kill was noticed, after the same commit went through behind it. */
+async function commits(
+  index: LibsqlIndex,
+  chunk: ChunkCommit,
+  killed: Promise<void>,
+): Promise<boolean> {
+  for (let failed = 0; ; failed++) {
+    try {
+      assert.deepEqual(await index.commit([chunk]), { kind: "committed" });
+      return failed === 0;
+    } catch (error) {
+      assert.ok(error instanceof IndexError, String(error));
+      await killed;
+    }
+  }
+}
 
 /** Sends the same commit until the index says what became of it; how often it did not. */
 async function untilKnown(

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { IndexError } from "../../storage/ports.ts";
-import { indexContract, sealRow } from "./contract.ts";
-import { LogWriter } from "./log-writer.ts";
+import { indexContract } from "./contract.ts";
+import { LogWriter, sealRow } from "./log-writer.ts";
 import { type FaultPoint, MemoryIndex, MemoryStore } from "./memory-index.ts";
 
 const store = new MemoryStore();
