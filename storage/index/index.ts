@@ -24,7 +24,6 @@ import { explainRefusal } from "./refusal.ts";
 import { integerOf, textOf } from "./row.ts";
 import { seal } from "./schema.ts";
 
-export { CHUNK_BYTES_MAX } from "./commit.ts";
 export type { LibsqlOptions } from "./connection.ts";
 
 /** Records forgotten in one transaction: some 20 ms, in which no commit can run. */
