@@ -58,7 +58,10 @@ export function assertMay(principal: Principal | null, roles: readonly Role[], l
 }
 
 /** A writer, and no log of the instance's own: those take entries from the instance only. */
-export function assertMayAppend(principal: Principal | null, log: string): void {
+export function assertMayAppend(
+  principal: Principal | null,
+  log: string,
+): asserts principal is Principal {
   assertUsable(principal);
   if (log.startsWith("_")) {
     throw new ProblemError("forbidden", "logs that begin with _ are written by the instance only");

@@ -18,7 +18,7 @@ import {
 } from "./access.ts";
 import type { Services } from "./ask.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
-import { valueOf } from "./problem.ts";
+import { problemOf, valueOf } from "./problem.ts";
 
 /** How long an admitted writer's body is parsed without asking again. */
 export const ADMITTED_MS_MAX = 1_000;
@@ -60,9 +60,9 @@ export async function admit(
     case "metrics":
       return admitMetrics(request, services);
     case "token": {
-      const admitted = await ask(services.ledger, tokenOf(request, services.sha256), null);
-      assertRole(admitted.principal, rule.roles);
-      return admitted;
+      const principal = await whoIs(services.ledger, tokenOf(request, services.sha256));
+      assertRole(principal, rule.roles);
+      return { principal, log: null };
     }
     case "log":
       return admitLog(rule, request, logName, services);
@@ -81,7 +81,9 @@ async function admitLog(
 ): Promise<Admitted> {
   const anonymous = rule.public === true && !request.headers.has("authorization");
   const token = anonymous ? null : tokenOf(request, sha256);
-  const admitted = await ask(ledger, token, logName);
+  const admitted = await ask(ledger, token, logName, (principal) => {
+    assertMay(principal, rule.roles, logName);
+  });
   // A wrong token is refused even where none is needed: its sender believes that it works.
   if (token !== null) assertUsable(admitted.principal);
   if (rule.public === true) {
@@ -104,18 +106,20 @@ async function admitAppend(
     assertMayAppend(cached, logName);
     return { principal: cached, log: null };
   }
-  const admitted = await ask(ledger, token, logName);
+  const admitted = await ask(ledger, token, logName, (principal) => {
+    assertMayAppend(principal, logName);
+  });
   assertMayAppend(admitted.principal, logName);
   assertKnown(admitted.log);
-  cache.set(token, admitted.principal!, nowMs());
+  cache.set(token, admitted.principal, nowMs());
   return admitted;
 }
 
 async function admitMetrics(request: Request, services: Services): Promise<Admitted> {
   if (!request.headers.has("authorization") && isFromThisMachine(request, services)) return NOBODY;
-  const admitted = await ask(services.ledger, tokenOf(request, services.sha256), null);
-  assertUsable(admitted.principal);
-  return admitted;
+  const principal = await whoIs(services.ledger, tokenOf(request, services.sha256));
+  assertUsable(principal);
+  return { principal, log: null };
 }
 
 /**
@@ -130,10 +134,25 @@ function isFromThisMachine({ headers, url }: Request, { onLoopback }: Services):
 const PROXY_HEADERS = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 export const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/;
 
-/** What is no name of a log is not asked for: there is none. */
-async function ask(ledger: LedgerApi, tokenSha256: string | null, log: string | null) {
-  const known = log !== null && isLogName(log) ? log : null;
-  return valueOf(await ledger.admit({ tokenSha256, log: known }));
+/**
+ * Asks the ledger. What is no name of a log is not asked for: there is none. A log that is there may still fail
+ * to be looked up; only who has a right to it (`assertRight`) learns of that, or its name would be told.
+ */
+async function ask(
+  ledger: LedgerApi,
+  tokenSha256: string | null,
+  logName: string,
+  assertRight: (principal: Principal | null) => void,
+): Promise<Admitted> {
+  const log = isLogName(logName) ? logName : null;
+  const result = await ledger.admit({ tokenSha256, log });
+  if (result.ok) return result.value;
+  if (log !== null) assertRight(await whoIs(ledger, tokenSha256));
+  throw problemOf(result.problem);
+}
+
+async function whoIs(ledger: LedgerApi, tokenSha256: string | null): Promise<Principal | null> {
+  return valueOf(await ledger.admit({ tokenSha256, log: null })).principal;
 }
 
 /** SHA-256 of the bearer token, hex. Throws `unauthenticated` where none of the right form is there. */

@@ -15,11 +15,14 @@ export const CACHE_NEVER = "private, no-store";
 
 export type Headers = Readonly<Record<string, string>>;
 
+/** What a Response takes. */
+type AnswerBody = ConstructorParameters<typeof Response>[0];
+
 /** An answer with any body; `headers` win over the usual ones. */
 export function answer(
   requestId: string,
   status: number,
-  body: BodyInit | null,
+  body: AnswerBody,
   headers: Headers,
 ): Response {
   return new Response(body, {

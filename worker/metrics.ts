@@ -34,9 +34,7 @@ export function formatMetrics(
   return `${lines.join("\n")}\n`;
 }
 
-/** One number of the ledger; a name that ends in `_total` only grows. Labels may stand behind the name in braces. */
+/** One number of the ledger, by its full name; one that ends in `_total` only grows. */
 function sample(name: string, value: number): string[] {
-  const full = `indelible_${name}`;
-  const base = full.replace(/\{.*$/, "");
-  return [`# TYPE ${base} ${base.endsWith("_total") ? "counter" : "gauge"}`, `${full} ${value}`];
+  return [`# TYPE ${name} ${name.endsWith("_total") ? "counter" : "gauge"}`, `${name} ${value}`];
 }

@@ -1,0 +1,113 @@
+/**
+ * The HTTP side with stand-ins behind it: an index and a vault in memory, and a ledger that places entries
+ * one by one, seals when told to, and knows tokens and logs. Real lines, leaves, trees and signatures, so
+ * what the routes answer can be checked as a client would. The real ledger is tested on the real parts.
+ */
+import { createHash } from "node:crypto";
+import { createApp } from "../../worker/app.ts";
+import { AdmitCache } from "../../worker/admit.ts";
+import type { Services } from "../../worker/ask.ts";
+import type { Role } from "../../worker/ledger-api.ts";
+import { RequestCounter } from "../../worker/metrics.ts";
+import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
+import { MemoryIndex } from "../index/memory-index.ts";
+import { MemoryVault } from "../vault/memory-vault.ts";
+import { FakeLedger } from "./fake-ledger.ts";
+
+export interface Fake {
+  readonly ledger: FakeLedger;
+  readonly index: MemoryIndex;
+  readonly vault: MemoryVault;
+  readonly services: Services;
+  /** What was reported to the operator. */
+  readonly reported: unknown[];
+  /** A token with these roles for these logs. */
+  token(roles: readonly Role[], logs?: readonly string[]): string;
+  /** Sends a request through the app. */
+  ask(method: string, path: string, options?: AskOptions): Promise<Response>;
+}
+
+export interface AskOptions {
+  readonly token?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** An object is sent as JSON; text and bytes as they are. */
+  readonly body?: unknown;
+}
+
+export const LOG = "acme.orders";
+export const OTHER_LOG = "zeta.orders";
+export const PUBLIC_LOG = "acme.public";
+
+/** An app over an instance with three logs. */
+export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
+  const index = new MemoryIndex();
+  const vault = new MemoryVault();
+  const ledger = await FakeLedger.start(index, vault);
+  for (const name of ["_system", "_access", LOG, OTHER_LOG]) ledger.addLog(name, false);
+  ledger.addLog(PUBLIC_LOG, true);
+  const reported: unknown[] = [];
+  const services: Services = {
+    ledger,
+    index: () => index,
+    vault: () => vault,
+    sha256: (data) => createHash("sha256").update(data).digest(),
+    nowMs: Date.now,
+    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    admitted: new AdmitCache(),
+    requests: new RequestCounter(),
+    onLoopback: false,
+    report: (_, error) => void reported.push(error),
+    ...changes,
+  };
+  const app = createApp(() => services);
+  return {
+    ...{ ledger, index, vault, services, reported },
+    token(roles, logs = [LOG]) {
+      const { id, token } = makeToken(services.randomBytes(TOKEN_RANDOM_BYTES));
+      ledger.addToken(id, token, roles, logs);
+      return token;
+    },
+    async ask(method, path, { token, headers = {}, body } = {}) {
+      const authorization: Record<string, string> =
+        token === undefined ? {} : { authorization: `Bearer ${token}` };
+      const request = new Request(`http://localhost${path}`, {
+        method,
+        headers: { ...typeOf(body), ...authorization, ...headers },
+        ...(body === undefined ? {} : { body: textOf(body), duplex: "half" }),
+      });
+      return app.fetch(request, {});
+    },
+  };
+}
+
+function typeOf(body: unknown): Record<string, string> {
+  return body === undefined ? {} : { "content-type": "application/json" };
+}
+
+function textOf(body: unknown): string | Uint8Array | ReadableStream {
+  const isRaw =
+    typeof body === "string" || body instanceof Uint8Array || body instanceof ReadableStream;
+  return isRaw ? body : JSON.stringify(body);
+}
+
+/** A problem document's members. */
+export interface ProblemDocument {
+  readonly code: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly request_id: string;
+  readonly errors?: { pointer: string; detail: string }[];
+  readonly [member: string]: unknown;
+}
+
+export async function problemIn(response: Response): Promise<ProblemDocument> {
+  const type = response.headers.get("content-type");
+  if (type !== "application/problem+json") {
+    throw new Error(`${response.status} ${type}: ${await response.text()}`);
+  }
+  return (await response.json()) as ProblemDocument;
+}
+
+export function event(action: string, members: Record<string, unknown> = {}) {
+  return { action, actor: { id: "u-1", name: "Ada" }, ...members };
+}
