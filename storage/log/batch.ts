@@ -85,9 +85,16 @@ export interface BatchParts {
 export function encodeBatch({ header, lines, checkpoint }: BatchParts): Uint8Array {
   const whole: BatchHeader = { ...header, count: lines.length };
   assertHeader(whole);
+  const head = encodeUtf8(headerText(whole));
   const body = encodeUtf8(lines.join("\n") + "\n");
+  const foot = encodeUtf8(footerText(checkpoint));
+  if (head.length > BATCH_HEADER_BYTES_MAX) throw bad("the header is too long");
+  if (foot.length > BATCH_FOOTER_BYTES_MAX) throw bad("the footer is too long");
   assertBodyFits(body.length - lines.length);
-  return concatBytes(encodeUtf8(headerText(whole)), body, encodeUtf8(footerText(checkpoint)));
+  if (lineStarts(body, 0, lines.length)[lines.length] !== body.length) {
+    throw bad("a line with a newline in it");
+  }
+  return concatBytes(head, body, foot);
 }
 
 function headerText(header: BatchHeader): string {
