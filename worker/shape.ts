@@ -3,11 +3,11 @@
  * and a sentence.
  */
 import * as v from "valibot";
-import { parseJson } from "../storage/log/json.ts";
+import { isJsonObject, parseJson } from "../storage/log/json.ts";
 import { pointerStep, type ErrorPlace } from "../storage/log/errors.ts";
 import { ADMIN_BODY_BYTES_MAX, readBody } from "./body.ts";
 import { bodyType } from "./media.ts";
-import { ProblemError } from "./problem.ts";
+import { invalidRequest, ProblemError } from "./problem.ts";
 
 /** The body, if it has the shape. Throws `unsupported_media_type`, `invalid_json` or `invalid_request`. */
 export async function readShape<S extends v.GenericSchema>(
@@ -16,6 +16,8 @@ export async function readShape<S extends v.GenericSchema>(
 ): Promise<v.InferOutput<S>> {
   bodyType(request, ["application/json"]);
   const value = parseJson(await readBody(request, ADMIN_BODY_BYTES_MAX));
+  // To valibot a list is an object like any other.
+  if (!isJsonObject(value)) throw invalidRequest("the body is an object", "");
   const result = v.safeParse(schema, value);
   if (result.success) return result.output;
   const errors = result.issues.map(placeOf);
@@ -33,6 +35,5 @@ function placeOf(issue: v.BaseIssue<unknown>): ErrorPlace {
 /** valibot's own words for what is missing or not known; ours, given with the shape, for the rest. */
 function sentenceOf(issue: v.BaseIssue<unknown>): string {
   if (issue.type !== "strict_object") return issue.message;
-  if (issue.expected === "never") return "no such member";
-  return issue.expected === "Object" ? "an object is needed" : "is required";
+  return issue.expected === "never" ? "no such member" : "is required";
 }
