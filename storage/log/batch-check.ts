@@ -12,7 +12,7 @@ import { LineChecker } from "./line-check.ts";
 import type { Verify, VerifierKey } from "./note.ts";
 import { CompactTree, type OnNode } from "./tree.ts";
 
-export interface BatchCheckOptions {
+interface BatchCheckOptions {
   readonly verify?: Verify;
   readonly sha256?: Sha256;
   /** Told of each leaf's place in tiles above the lowest; see `CompactTree.append`. */
@@ -72,7 +72,7 @@ export async function checkBatch(
 }
 
 /** The lines of a batch, each in its place and chained; no signature is looked at. Throws as `checkBatch` does for a line. */
-export function checkLines(
+function checkLines(
   { header, lines }: Pick<DecodedBatch, "header" | "lines">,
   options: BatchCheckOptions = {},
 ): { readonly tree: CompactTree; readonly times: Float64Array; readonly leaves: Uint8Array } {

@@ -15,18 +15,8 @@ import { LogError } from "./errors.ts";
 import { encodeJson, isJsonObject, parseJson, type JsonObject } from "./json.ts";
 import { NOTE_BYTES_MAX } from "./note.ts";
 
-export {
-  BATCH_FORMAT,
-  BATCH_LINES_MAX,
-  RETENTION_DAYS_MAX,
-  type BatchHeader,
-} from "./batch-header.ts";
-export {
-  checkBatch,
-  checkLines,
-  type BatchCheckOptions,
-  type CheckedBatch,
-} from "./batch-check.ts";
+export { BATCH_LINES_MAX, type BatchHeader } from "./batch-header.ts";
+export { checkBatch, type CheckedBatch } from "./batch-check.ts";
 
 /** Of all lines together, their newlines not counted. */
 export const BATCH_BYTES_MAX = 32 * 1024 * 1024;
@@ -61,7 +51,9 @@ export class BatchLines {
 
   /** A view of line i, without its newline. */
   at(i: number): Uint8Array {
-    return this.bytes.subarray(this.starts[i]!, this.starts[i + 1]! - 1);
+    const [start, end] = [this.starts[i], this.starts[i + 1]];
+    if (start === undefined || end === undefined) throw new RangeError(`no line ${i} in the batch`);
+    return this.bytes.subarray(start, end - 1);
   }
 
   /** Line i as text; throws `invalid_text` if it is not UTF-8. */

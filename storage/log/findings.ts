@@ -2,7 +2,7 @@
  * What the one verifier finds, in the words that tests, alerts, page and command line share. A finding says where, what was
  * expected and found, and what an operator should do next.
  */
-import { LogError, type LogErrorCode } from "./errors.ts";
+import type { LogError, LogErrorCode } from "./errors.ts";
 
 export type FindingCode = keyof typeof HINTS;
 

@@ -7,19 +7,13 @@ import { loneSurrogateAt, type Json, type JsonObject } from "./json-value.ts";
 
 /** The canonical text; throws `invalid_json` for what `parseJson` would not have let in. */
 export function encodeJson(value: Json): string {
-  switch (typeof value) {
-    case "string":
-      return encodeString(value);
-    case "number":
-      return encodeNumber(value);
-    case "boolean":
-      return value ? "true" : "false";
-    case "object":
-      if (value === null) return "null";
-      return Array.isArray(value) ? encodeArray(value) : encodeObject(value);
-    default:
-      throw new LogError("invalid_json", `JSON has no ${typeof value}`);
-  }
+  if (typeof value === "string") return encodeString(value);
+  if (typeof value === "number") return encodeNumber(value);
+  if (value === true) return "true";
+  if (value === false) return "false";
+  if (value === null) return "null";
+  if (typeof value !== "object") throw new LogError("invalid_json", `JSON has no ${typeof value}`);
+  return Array.isArray(value) ? encodeArray(value) : encodeObject(value);
 }
 
 function encodeObject(value: JsonObject): string {

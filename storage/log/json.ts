@@ -3,5 +3,5 @@
  * returned, and parsing that text again and encoding it gives the same text.
  */
 export { encodeJson, encodeString } from "./json-encode.ts";
-export { DEPTH_MAX, LINE_DEPTH_MAX, parseJson, type ParseOptions } from "./json-parse.ts";
+export { DEPTH_MAX, LINE_DEPTH_MAX, parseJson } from "./json-parse.ts";
 export { isJsonObject, newJsonObject, type Json, type JsonObject } from "./json-value.ts";

@@ -92,7 +92,7 @@ export async function openNote(
       ) {
         throw new LogError("signature_invalid", `the signature of ${name} does not verify`);
       }
-      signers.push(key);
+      if (!signers.includes(key)) signers.push(key);
     }
   }
   if (signers.length === 0)

@@ -47,7 +47,7 @@ export class Replay {
     const at = { ...place, log: this.log, first: header.first, last: head.size - 1 };
     const origin = this.origin ?? header.origin;
     if (header.log !== this.log || header.origin !== origin) {
-      return [newFinding("batch_altered", at, `${origin}`, header.origin)];
+      return [newFinding("batch_altered", at, origin, header.origin)];
     }
     this.origin = origin;
     const found = this.compare(batch, at);

@@ -44,7 +44,7 @@ property(
     fc.constantFrom("", "/actor", "/context", "/targets/0"),
   ),
   ([value, name, place]) => {
-    const copy = structuredClone(value) as { [name: string]: Json };
+    const copy = structuredClone<{ [name: string]: Json }>(value);
     copy["context"] ??= {};
     copy["targets"] ??= [{ id: "t" }];
     const steps = place.split("/").slice(1);
@@ -142,9 +142,9 @@ test("limits count code points", () => {
       assert.equal(refused(make(char.repeat(max + 1))).length, 1);
     }
   }
-  const target = { id: "t" };
-  assert.deepEqual(refused({ ...base, targets: Array(32).fill(target) }), []);
-  assert.deepEqual(refused({ ...base, targets: Array(33).fill(target) }), ["/targets"]);
+  const targets = (length: number) => Array.from({ length }, (_, i) => ({ id: `t${i}` }));
+  assert.deepEqual(refused({ ...base, targets: targets(32) }), []);
+  assert.deepEqual(refused({ ...base, targets: targets(33) }), ["/targets"]);
 });
 
 test("a refusal names at most twenty places", () => {

@@ -68,6 +68,7 @@ test("one key's good signature does not cover another's bad one", async () => {
     [logKey],
     "unknown keys are passed over",
   );
+  assert.deepEqual((await openNote(both + theirs, keys)).signers, keys, "each signer once");
   const bad = both.replace(theirs, (await signNote(`${text}x\n`, other)).slice(text.length + 3));
   assert.deepEqual((await openNote(bad, [logKey])).signers, [logKey]);
   await assert.rejects(openNote(bad, keys), code("signature_invalid"));

@@ -12,13 +12,13 @@ import { DemoLog, logKey, ORIGIN } from "./demo-log.ts";
 
 const require = createRequire(import.meta.url);
 const { verifyMerkleInclusion } = require("@sigstore/verify/dist/tlog/merkle.js") as {
-  verifyMerkleInclusion(entry: object, checkpoint: { logSize: bigint; logHash: Buffer }): void;
+  verifyMerkleInclusion: (entry: object, checkpoint: { logSize: bigint; logHash: Buffer }) => void;
 };
 const { verifyCheckpoint } = require("@sigstore/verify/dist/tlog/checkpoint.js") as {
-  verifyCheckpoint(
+  verifyCheckpoint: (
     entry: object,
     tlogs: readonly object[],
-  ): { origin: string; logSize: bigint; logHash: Buffer };
+  ) => { origin: string; logSize: bigint; logHash: Buffer };
 };
 
 const log = new DemoLog();

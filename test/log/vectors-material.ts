@@ -59,7 +59,7 @@ export interface VectorMaterial {
   /** Objects of the demo log in order: name and gzip bytes. */
   readonly demo: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** The platform's gunzip. */
-  inflate(bytes: Uint8Array): Promise<Uint8Array>;
+  readonly inflate: (bytes: Uint8Array) => Promise<Uint8Array>;
 }
 
 export interface ReceiptRow {
