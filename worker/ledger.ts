@@ -62,11 +62,14 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     });
   }
 
-  /** Never throws (an alarm that does is dropped after six tries); seals what is due and leaves the next alarm. */
+  /**
+   * Never throws (an alarm that does is dropped after six tries). It starts what is due and does not wait for it: no other
+   * alarm comes while a handler runs, and a log's first seal may have to wait for a retry of `_system`'s.
+   */
   override async alarm(): Promise<void> {
     try {
       const { ledger } = await this.#start();
-      await ledger.sealer.runDue();
+      void ledger.sealer.runDue();
     } catch (error) {
       report("warn", "the alarm could do nothing", { reason: String(error) });
       await this.ctx.storage.setAlarm(Date.now() + FIRST_ALARM_MS);

@@ -33,6 +33,10 @@ const LINE_OVERHEAD_BYTES = 350;
 /** After this long in doubt the callers are told so; the commit itself goes on being sent. */
 const DOUBT_ANSWER_MS = 15_000;
 
+/** So long a group waits for an index that is away: sqld is restarted in tenths of a second. */
+const INDEX_PATIENCE_MS = 5_000;
+const INDEX_PAUSE_MS = 50;
+
 /** A head that moves under us so often means that another worker writes the same log in earnest. */
 const MOVED_TRIES_MAX = 20;
 
@@ -68,6 +72,7 @@ export class Appender {
   #queueBytes = 0;
   #running: Promise<void> | null = null;
   #inDoubt = false;
+  #away = false;
 
   constructor(parts: Parts, settings: Settings, hooks: AppenderHooks) {
     this.#parts = parts;
@@ -106,9 +111,9 @@ export class Appender {
       if (this.#queue.length > 1) await sleep(GATHER_MS);
       const group = this.#take();
       try {
-        await this.#group(group);
+        await this.#groupPatiently(group);
       } catch (error) {
-        failAll(group, this.#refusalOf(error));
+        failAll(group, refusalOf(error));
       }
     }
     this.#running = null;
@@ -125,6 +130,30 @@ export class Appender {
     const taken = this.#queue.splice(0, count);
     this.#queueBytes -= bytes;
     return taken;
+  }
+
+  /** Tries again for some seconds where the index says that it wrote nothing. */
+  async #groupPatiently(group: readonly Waiting[]): Promise<void> {
+    for (const startMs = Date.now(); ; await sleep(INDEX_PAUSE_MS)) {
+      try {
+        await this.#group(group);
+        this.#indexAway(null);
+        return;
+      } catch (error) {
+        if (!(error instanceof IndexError)) throw error;
+        this.#indexAway(error);
+        if (error.outcome === "unknown" || Date.now() - startMs > INDEX_PATIENCE_MS) throw error;
+      }
+    }
+  }
+
+  /** Says once that the index is away, and once that it is back. */
+  #indexAway(error: IndexError | null): void {
+    const away = error !== null;
+    if (away === this.#away) return;
+    this.#away = away;
+    if (away) this.#parts.report("error", "the index takes no commit", { reason: error.message });
+    else this.#parts.report("info", "the index takes commits again");
   }
 
   async #group(group: readonly Waiting[]): Promise<void> {
@@ -223,13 +252,12 @@ export class Appender {
       waiting.resolve({ ...outcome, size, checkpoint: note });
     });
   }
+}
 
-  #refusalOf(error: unknown): unknown {
-    if (!(error instanceof IndexError)) return error;
-    this.#parts.report("error", "the index took no commit", { reason: error.message });
-    const detail = "the index cannot be written now; nothing was written";
-    return new Refusal("index_unavailable", detail, { retryAfterSeconds: 1, cause: error });
-  }
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof IndexError)) return error;
+  const detail = "the index cannot be written now; nothing was written";
+  return new Refusal("index_unavailable", detail, { retryAfterSeconds: 1, cause: error });
 }
 
 /** The receipt key's checkpoint of the log's head as it is now; signed once a head. */
