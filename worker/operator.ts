@@ -47,7 +47,7 @@ export async function answerOperator(
     return await dispatch(request, requestId, ledger);
   } catch (error) {
     const problem = asProblem(error);
-    if (problem.code === "internal_error") console.error(`request ${requestId}:`, problem.cause);
+    if (problem.code === "internal_error") console.error(`request ${requestId}:`, problem.cause ?? problem);
     await discardBody(request);
     return answerProblem(requestId, problem);
   }
