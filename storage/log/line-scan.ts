@@ -15,7 +15,7 @@ import {
 } from "./event.ts";
 import { BY_CHARS_MAX, LINE_BYTES_MAX } from "./entry.ts";
 import { LINE_DEPTH_MAX } from "./json.ts";
-import { isRfc3339, parseTimeMsAt, TIME_LENGTH } from "./time.ts";
+import { isRfc3339At, parseTimeMsAt, TIME_LENGTH } from "./time.ts";
 
 const literals = (...texts: string[]): readonly Uint8Array[] => texts.map(encodeUtf8);
 
@@ -147,7 +147,7 @@ export class LineScanner {
 
   private occurredAt(): boolean {
     const start = this.at;
-    return this.text(20, 35, true) && isRfc3339(this.ascii(start, this.at - 1));
+    return this.text(20, 35, true) && isRfc3339At(this.bytes, start, this.at - 1);
   }
 
   private time(): boolean {
@@ -301,9 +301,26 @@ export class LineScanner {
     while (isDigit(this.bytes[this.at]!)) this.at++;
     const count = this.at - digits;
     const next = this.bytes[this.at];
+    if (next === 0x2e && this.fraction(digits, count)) return true;
     if (next === 0x2e || next === 0x65 || count > PLAIN_DIGITS_MAX) return this.hardNumber(start);
     if (this.bytes[digits] === 0x30) return count === 1 && !negative;
     return count > 0;
+  }
+
+  /**
+   * A point and digits behind `count` others, as money is written. Up to 15 digits no two such numbers share a double, so what
+   * does not end in a zero is the shortest; and from 0.1 on ECMAScript writes no exponent. Anything else is looked at twice.
+   */
+  private fraction(digits: number, count: number): boolean {
+    const { bytes } = this;
+    const first = this.at + 1;
+    let end = first;
+    while (isDigit(bytes[end]!)) end++;
+    if (end === first || bytes[end] === 0x65 || bytes[end - 1] === 0x30) return false;
+    if (count === 0 || count + end - first > PLAIN_DIGITS_MAX) return false;
+    if (bytes[digits] === 0x30 && (count > 1 || bytes[first] === 0x30)) return false;
+    this.at = end;
+    return true;
   }
 
   /** What is not a short integer: it is canonical if ECMAScript writes the number just so. */

@@ -78,17 +78,25 @@ function daysSince1970(year: number, month: number, day: number): number {
  * fraction digits if any.
  */
 export function isRfc3339(text: string): boolean {
-  if (Number.isNaN(readSecondsMs((i) => text.charCodeAt(i)))) return false;
+  return readsRfc3339((i) => text.charCodeAt(i), text.length);
+}
+
+/** The same of `bytes[start..end)`. */
+export function isRfc3339At(bytes: Uint8Array, start: number, end: number): boolean {
+  return readsRfc3339((i) => bytes[start + i]!, end - start);
+}
+
+function readsRfc3339(codeAt: CodeAt, length: number): boolean {
+  if (Number.isNaN(readSecondsMs(codeAt))) return false;
   let at = 19;
-  if (text.charCodeAt(at) === 0x2e) {
+  if (codeAt(at) === 0x2e) {
     const first = ++at;
-    while (!Number.isNaN(digit(text.charCodeAt(at)))) at++;
+    while (at < length && !Number.isNaN(digit(codeAt(at)))) at++;
     if (at === first || at - first > FRACTION_DIGITS_MAX) return false;
   }
-  if (text.charCodeAt(at) === 0x5a) return text.length === at + 1;
-  const sign = text.charCodeAt(at);
-  if ((sign !== 0x2b && sign !== 0x2d) || text.length !== at + 6) return false;
-  if (text.charCodeAt(at + 3) !== 0x3a) return false;
-  const offset = (i: number): number => text.charCodeAt(at + 1 + i);
-  return two(offset, 0) <= 23 && two(offset, 3) <= 59;
+  const sign = codeAt(at);
+  if (sign === 0x5a) return length === at + 1;
+  if ((sign !== 0x2b && sign !== 0x2d) || length !== at + 6 || codeAt(at + 3) !== 0x3a)
+    return false;
+  return two(codeAt, at + 1) <= 23 && two(codeAt, at + 4) <= 59;
 }

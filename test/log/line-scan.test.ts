@@ -159,6 +159,26 @@ test("details that are not canonical are refused by both", () => {
   }
 });
 
+property(
+  "numbers with a point or an exponent: scan and reader agree",
+  fc.oneof(
+    fc
+      .tuple(
+        fc.constantFrom("", "-"),
+        fc.nat({ max: 1_000_000 }),
+        fc.string({ unit: fc.constantFrom(..."01590"), minLength: 1, maxLength: 18 }),
+      )
+      .map(([sign, whole, fraction]) => `${sign}${whole}.${fraction}`),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  ),
+  (number) => {
+    const event = `{"action":"a","actor":{"id":"u"},"details":{"x":${number}}}`;
+    const bytes = encodeUtf8(encodeLine({ ...place, event }));
+    assert.equal(scan(bytes, place), full(bytes) !== null, number);
+  },
+  2_000,
+);
+
 test("a line in a wrong place is refused, and chain_broken is said of a wrong prev alone", () => {
   const bytes = encodeUtf8(encodeLine(place));
   const refusal = (change: object) => {

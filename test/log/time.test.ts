@@ -3,7 +3,13 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "../../storage/log/bytes.ts";
-import { formatTimeMs, isRfc3339, parseTimeMs, parseTimeMsAt } from "../../storage/log/time.ts";
+import {
+  formatTimeMs,
+  isRfc3339,
+  isRfc3339At,
+  parseTimeMs,
+  parseTimeMsAt,
+} from "../../storage/log/time.ts";
 import { property } from "./property.ts";
 
 const digits = (length: number) =>
@@ -82,7 +88,10 @@ test("RFC 3339 as senders may use it", () => {
     "0000-01-01T00:00:00Z",
     "9999-12-31T23:59:59.999999999+14:00",
   ];
-  for (const text of good) assert.ok(isRfc3339(text), text);
+  for (const text of good) {
+    assert.ok(isRfc3339(text), text);
+    assert.ok(isRfc3339At(encodeUtf8(`9${text}9`), 1, text.length + 1), text);
+  }
   const bad = [
     "2026-01-31",
     "2026-01-31T23:59Z",
@@ -109,5 +118,8 @@ test("RFC 3339 as senders may use it", () => {
     "2026-01-31T23:59:59Z+00:00",
     "12026-01-31T23:59:59Z",
   ];
-  for (const text of bad) assert.ok(!isRfc3339(text), text);
+  for (const text of bad) {
+    assert.ok(!isRfc3339(text), text);
+    assert.ok(!isRfc3339At(encodeUtf8(`9${text}9`), 1, text.length + 1), text);
+  }
 });
