@@ -236,8 +236,8 @@ async function multipartOnto(s3: S3Client, canary: Canary): Promise<S3Answer> {
     query: { ...upload, partNumber: "1" },
     body: OTHER_BYTES,
   });
-  const etag = part.headers.etag;
-  if (part.status !== 200 || etag === undefined) return part;
+  const etag = part.headers.get("etag");
+  if (part.status !== 200 || etag === null) return part;
   const parts = `<Part><PartNumber>1</PartNumber><ETag>${escapeXml(etag)}</ETag></Part>`;
   return await s3.send(
     withHeaders(

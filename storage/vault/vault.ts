@@ -6,8 +6,9 @@
 import { createHash } from "node:crypto";
 import { VaultError } from "../ports.ts";
 import type { ObjectLock, ObjectVersion, PutOptions, PutResult, Vault } from "../ports.ts";
-import { S3Client, TimedOut, isBusy, nameRequest } from "./client.ts";
+import { S3Client, isBusy, nameRequest } from "./client.ts";
 import type { S3Answer, S3Request, VaultConfig } from "./client.ts";
+import { BrokenOff, isWorthAgain } from "./transport.ts";
 import { parseRetention, parseVersions } from "./xml.ts";
 import type { VersionsPage } from "./xml.ts";
 
@@ -47,10 +48,10 @@ export class MinioVault implements Vault {
     if (answer.status === 412) return { kind: "taken" };
     // Two conditional PUTs at once, on AWS: this one was not done.
     if (answer.status === 409) throw busy(request, answer, "nothing");
-    if (isBusy(answer.status)) throw busy(request, answer, "unknown");
+    if (isBusy(answer.status)) throw busy(request, answer, outcomeOf(answer));
     if (answer.status !== 200) throw refused(request, answer);
-    const versionId = answer.headers["x-amz-version-id"];
-    if (typeof versionId !== "string" || versionId === "" || versionId === "null") {
+    const versionId = answer.headers.get("x-amz-version-id");
+    if (versionId === null || versionId === "" || versionId === "null") {
       const message = `the bucket keeps no versions: PUT ${key} was answered without a version id`;
       throw new VaultError("vault_refused", message, "unknown");
     }
@@ -59,14 +60,11 @@ export class MinioVault implements Vault {
 
   async get(key: string, versionId: string): Promise<Uint8Array> {
     const request = { method: "GET", key, query: byVersion(versionId) } as const;
-    const answer = await this.#read(request);
+    const answer = await this.#readObject(request);
     if (answer.status !== 200) throw unreadable(request, answer);
-    const given = answer.headers["x-amz-version-id"];
-    if (given !== undefined && given !== versionId) {
-      throw new VaultError(
-        "batch_unreadable",
-        `asked for ${key} ${versionId}, got ${String(given)}`,
-      );
+    const given = answer.headers.get("x-amz-version-id");
+    if (given !== null && given !== versionId) {
+      throw new VaultError("batch_unreadable", `asked for ${key} ${versionId}, got ${given}`);
     }
     return answer.body;
   }
@@ -77,7 +75,7 @@ export class MinioVault implements Vault {
       key,
       query: { retention: "", ...byVersion(versionId) },
     } as const;
-    const answer = await this.#read(request);
+    const answer = await this.#readObject(request);
     if (answer.status === 200) return parse(request, answer, parseRetention);
     if (answer.errorCode === "NoSuchObjectLockConfiguration")
       return { mode: "none", retainUntilMs: 0 };
@@ -115,7 +113,7 @@ export class MinioVault implements Vault {
     const request = { method: "GET", query: { "object-lock": "" } } as const;
     const answer = await this.#read(request);
     if (isBusy(answer.status)) throw busy(request, answer, "nothing");
-    const time = Date.parse(answer.headers.date ?? "");
+    const time = Date.parse(answer.headers.get("date") ?? "");
     if (Number.isNaN(time)) throw refused(request, answer);
     return time;
   }
@@ -155,7 +153,7 @@ export class MinioVault implements Vault {
   /** Whether the first batch of a log, or a delete marker over it, can be read by its key. */
   async #holdsFirstSlot(prefix: string): Promise<boolean> {
     const answer = await this.#read({ method: "GET", key: `${prefix}${FIRST_SLOT}` });
-    return answer.status === 200 || answer.headers["x-amz-delete-marker"] === "true";
+    return answer.status === 200 || answer.headers.get("x-amz-delete-marker") === "true";
   }
 
   async *#pages(query: Readonly<Record<string, string>>): AsyncGenerator<VersionsPage> {
@@ -185,6 +183,15 @@ export class MinioVault implements Vault {
         );
       }
       marker = page.next;
+    }
+  }
+
+  async #readObject(request: S3Request): Promise<S3Answer> {
+    try {
+      return await this.#read(request);
+    } catch (error) {
+      if (!(error instanceof BrokenOff)) throw error;
+      throw new VaultError("batch_unreadable", error.message, "nothing", { cause: error });
     }
   }
 
@@ -262,18 +269,18 @@ function busy(request: S3Request, answer: S3Answer, outcome: VaultError["outcome
   return new VaultError("vault_unreachable", describe(request, answer), outcome);
 }
 
+/** A server that has not begun to serve has written nothing; any other 5xx may come after the write. */
+function outcomeOf(answer: S3Answer): VaultError["outcome"] {
+  return answer.errorCode === "XMinioServerNotInitialized" ? "nothing" : "unknown";
+}
+
 function refused(request: S3Request, answer: S3Answer): VaultError {
   return new VaultError("vault_refused", describe(request, answer));
 }
 
 function describe(request: S3Request, answer: S3Answer): string {
   const code = answer.errorCode === "" ? "" : ` ${answer.errorCode}`;
-  return `the vault answered ${answer.status}${code} to ${nameRequest(request)}`;
-}
-
-function isWorthAgain(error: unknown): boolean {
-  if (!(error instanceof VaultError) || error.cause instanceof TimedOut) return false;
-  return error.code === "batch_unreadable" || error.outcome === "unknown";
+  return `vault: ${answer.status}${code} in answer to ${nameRequest(request)}`;
 }
 
 function pause(ms: number): Promise<void> {

@@ -67,7 +67,9 @@ export function vaultContract(name: string, open: () => Vault): void {
     const key = `${place()}/race`;
     const bodies = Array.from({ length: 16 }, (_, index) => Buffer.from(`writer ${index}`));
     const results = await Promise.all(bodies.map((body) => vault.put(key, body, options())));
-    const wins = results.flatMap((r, index) => (r.kind === "put" ? [{ index, id: r.versionId }] : []));
+    const wins = results.flatMap((r, index) =>
+      r.kind === "put" ? [{ index, id: r.versionId }] : [],
+    );
     assert.equal(wins.length, 1);
     assert.deepEqual(await ids(vault.versions(key)), [wins[0]!.id]);
     const body = await vault.get(key, wins[0]!.id);
@@ -99,7 +101,9 @@ export function vaultContract(name: string, open: () => Vault): void {
       assert.ok(Math.abs(lastModifiedMs - Date.now()) < 60_000);
     }
     const after = async (key: string) =>
-      (await all(vault.versions(`${root}/`, `${root}/${key}`))).map((v) => v.key.slice(root.length + 1));
+      (await all(vault.versions(`${root}/`, `${root}/${key}`))).map((v) =>
+        v.key.slice(root.length + 1),
+      );
     assert.deepEqual(await after("a/1"), ["a/10", "a/2", "ab/1", "b/1"]);
     assert.deepEqual(await after("a/11"), ["a/2", "ab/1", "b/1"]);
     assert.deepEqual(await after("b/1"), []);
@@ -109,7 +113,18 @@ export function vaultContract(name: string, open: () => Vault): void {
   test(`${name}: odd keys keep their names`, async () => {
     const vault = open();
     const root = place();
-    const names = ["a b", "a+b", "a&b<c>\"'", "50%", "%2F", "ü ñ", "日本", "(!*)", "a=b?c#d;e", "~_-.,:@$"];
+    const names = [
+      "a b",
+      "a+b",
+      "a&b<c>\"'",
+      "50%",
+      "%2F",
+      "ü ñ",
+      "日本",
+      "(!*)",
+      "a=b?c#d;e",
+      "~_-.,:@$",
+    ];
     for (const key of names) {
       const versionId = await putNew(vault, `${root}/${key}`, Buffer.from(key));
       assert.equal(Buffer.from(await vault.get(`${root}/${key}`, versionId)).toString(), key);
@@ -160,10 +175,23 @@ export async function all(versions: AsyncIterable<ObjectVersion>): Promise<Objec
   return found;
 }
 
+/** MinIO says that it is ready some moments before it serves objects. */
+export async function untilServing(vault: Vault): Promise<void> {
+  for (;;) {
+    const failure = await vault.nowMs().catch((error: unknown) => error);
+    if (typeof failure === "number") return;
+    assert.ok(failure instanceof VaultError && failure.code === "vault_unreachable");
+  }
+}
+
 export function isVaultError(code: VaultError["code"], outcome: VaultError["outcome"] = "nothing") {
   return (error: unknown): boolean => {
     assert.ok(error instanceof VaultError, String(error));
-    assert.deepEqual({ code: error.code, outcome: error.outcome }, { code, outcome }, error.message);
+    assert.deepEqual(
+      { code: error.code, outcome: error.outcome },
+      { code, outcome },
+      error.message,
+    );
     return true;
   };
 }
