@@ -131,9 +131,10 @@ export function judgeSlot(
     if (wrong !== null) findings.push(wrong);
     else valid.push(reading as SlotBatch);
   }
+  // Newest first: among equals the oldest counts, the one that was sealed.
   const longest = valid.reduce<SlotBatch | null>(
     (best, other) =>
-      best === null || other.batch.header.count > best.batch.header.count ? other : best,
+      best === null || other.batch.header.count >= best.batch.header.count ? other : best,
     null,
   );
   if (longest === null) return { valid: null, findings };
@@ -191,7 +192,9 @@ async function readVersion(
     asking,
   ]);
   if ("code" in checked) return checked;
-  const wrong = context.locks ? lockFindingOf(context, version, checked.batch, lock) : null;
+  const { times, header } = checked.batch;
+  const wantedMs = retainAtLeastMs(times.at(-1) as number, header.retention_days);
+  const wrong = context.locks ? lockFindingOf(context, version, wantedMs, lock) : null;
   if (wrong !== null && context.tolerant !== true) return wrong;
   return { ...checked, version, lock, lockFinding: wrong };
 }
@@ -265,16 +268,16 @@ function misplaced(
   return about(context, version, "root_mismatch", "the frontier after the batch before", found);
 }
 
-function lockFindingOf(
+/** `wantedMs`: the date up to which the version has to be locked at least. */
+export function lockFindingOf(
   context: Pick<SlotContext, "log">,
   version: ObjectVersion,
-  batch: CheckedBatch,
+  wantedMs: number,
   lock: ObjectLock,
 ): Finding | null {
   if (lock.mode !== "COMPLIANCE") {
     return about(context, version, "lock_missing", "COMPLIANCE", `mode ${lock.mode}`);
   }
-  const wantedMs = retainAtLeastMs(batch.times.at(-1) as number, batch.header.retention_days);
   if (lock.retainUntilMs >= wantedMs) return null;
   const found = formatTime(lock.retainUntilMs);
   return about(context, version, "lock_too_short", formatTime(wantedMs), found);

@@ -1,0 +1,39 @@
+/**
+ * The index as a verifier sees it: with a token that may only read, so nothing here can change what it looks at. The
+ * heads are read as they stand, without waiting for a write under way.
+ */
+import type { IndexView } from "../../storage/flow/verify-index.ts";
+import { asIndexError } from "../../storage/index/connection.ts";
+import { LibsqlIndex } from "../../storage/index/index.ts";
+import type { IndexHead } from "../../storage/ports.ts";
+
+export interface IndexAddress {
+  readonly url: string;
+  readonly readToken: string;
+}
+
+export function openIndexView({ url, readToken }: IndexAddress): IndexView {
+  const index = new LibsqlIndex({ url, authToken: readToken });
+  return {
+    chunks: (log, range) => index.chunks(log, range),
+    tiles: (log) => index.tiles(log),
+    seals: (log, range) => index.seals(log, range),
+    heads: () => readHeads(index),
+  };
+}
+
+async function readHeads({ connection }: LibsqlIndex): Promise<Map<string, IndexHead>> {
+  const sql = "SELECT log, size, leaf, frontier, time FROM head";
+  const heads = new Map<string, IndexHead>();
+  try {
+    const { rows } = await connection.client.execute(sql);
+    for (const row of rows) {
+      const [size, leaf] = [Number(row["size"]), String(row["leaf"])];
+      const [frontier, time] = [String(row["frontier"]), String(row["time"])];
+      heads.set(String(row["log"]), { size, leaf, frontier, time });
+    }
+  } catch (error) {
+    throw asIndexError(error, "nothing");
+  }
+  return heads;
+}
