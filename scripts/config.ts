@@ -19,7 +19,10 @@ export interface S3Config {
 /** A libSQL server of the operator's own, in place of the local sqld. */
 export interface LibsqlConfig {
   readonly url: string;
+  /** The worker's. It must be refused DDL: the worker takes no entries otherwise. */
   readonly token: string;
+  /** For migrations alone; needed at the first start and after an update that changes the schema. */
+  readonly ddlToken: string | null;
 }
 
 export interface Config {
@@ -62,12 +65,18 @@ const KEYS = [
   "S3_SECRET_KEY",
   "LIBSQL_URL",
   "LIBSQL_TOKEN",
+  "LIBSQL_DDL_TOKEN",
   "SYSTEM_RETENTION_DAYS",
 ] as const;
 type Key = (typeof KEYS)[number];
 
 /** Secrets are not taken as flags: a command line can be read by every user of the machine. */
-const SECRETS: readonly Key[] = ["S3_ACCESS_KEY", "S3_SECRET_KEY", "LIBSQL_TOKEN"];
+const SECRETS: readonly Key[] = [
+  "S3_ACCESS_KEY",
+  "S3_SECRET_KEY",
+  "LIBSQL_TOKEN",
+  "LIBSQL_DDL_TOKEN",
+];
 
 const DEFAULTS = {
   DATA: "./data",
@@ -228,10 +237,10 @@ function readS3(settings: Settings): S3Config | null {
 }
 
 function readLibsql(settings: Settings): LibsqlConfig | null {
-  const group = settings.group(["LIBSQL_URL", "LIBSQL_TOKEN"]);
+  const group = settings.group(["LIBSQL_URL", "LIBSQL_TOKEN"], ["LIBSQL_DDL_TOKEN"]);
   if (!group) return null;
   const url = readUrl("LIBSQL_URL", group.LIBSQL_URL, ["http:", "https:", "libsql:"]);
-  return { url, token: group.LIBSQL_TOKEN };
+  return { url, token: group.LIBSQL_TOKEN, ddlToken: settings.text("LIBSQL_DDL_TOKEN") };
 }
 
 function readUrl(key: Key, text: string, protocols: readonly string[]): string {

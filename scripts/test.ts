@@ -8,6 +8,9 @@ import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 
+/** A test that waits for something that never comes fails instead of hanging. */
+const TEST_LIMIT_MS = 10 * 60_000;
+
 const words = process.argv.slice(2);
 const files = (await readdir("test", { recursive: true }))
   .filter((file) => file.endsWith(".test.ts"))
@@ -24,6 +27,7 @@ const concurrency = Math.max(1, Math.min(4, availableParallelism()));
 const child = spawn(
   process.execPath,
   [
+    `--test-timeout=${TEST_LIMIT_MS}`,
     ...["--import", "tsx", "--test", `--test-concurrency=${concurrency}`],
     ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
     ...files,

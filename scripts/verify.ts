@@ -10,6 +10,7 @@ import { nodeGzip } from "../storage/gzip.ts";
 import { webCryptoVerify } from "../storage/keys.ts";
 import { isLogName } from "../storage/log/entry.ts";
 import { readCommand, type Config } from "./config.ts";
+import { dropped } from "./verify/garbage.ts";
 import { openIndexView } from "./verify/index-view.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./verify/keys.ts";
 import { allFindings, formatJson, formatText, Progress } from "./verify/report.ts";
@@ -107,7 +108,10 @@ async function verify(
       ...known,
       locks,
       only: asked.log,
-      onBatch: (read) => progress.batch(read),
+      onBatch: (read) => {
+        progress.batch(read);
+        dropped(read.bytes + read.batch.leaves.length + read.batch.times.byteLength);
+      },
       onLog: (log) => progress.log(log),
     },
   );

@@ -12,7 +12,7 @@ import { makeSqldKeys, startSqldServer } from "./sqld.ts";
 
 export type Say = (message: string) => void;
 
-/** How to reach the index. The tokens of a configured server are all the one that was given. */
+/** How to reach the index. Of a configured server there may be one token only, which is then all of them. */
 export interface IndexAccess {
   readonly url: string;
   readonly authToken: string;
@@ -88,11 +88,11 @@ async function startIndex(data: DataFolder) {
 }
 
 function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
-  const { url, token } = libsql;
+  const { url, token, ddlToken } = libsql;
   const access: IndexAccess = {
     url,
     authToken: token,
-    ddlToken: token,
+    ddlToken: ddlToken ?? token,
     readToken: token,
     dir: null,
   };

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { migrate } from "../../storage/index/migrate.ts";
-import type { Config } from "../config.ts";
+import { type Config, ConfigError } from "../config.ts";
 import { bundleWorker } from "./bundle.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
@@ -39,7 +39,7 @@ export async function startInstance(
     startStores(config, data, say),
     bundleWorker(say),
   ]);
-  await migrate({ url: stores.index.url, authToken: stores.index.ddlToken });
+  await migrateIndex(config, stores);
 
   const operatorSecret = randomBytes(32).toString("base64url");
   let listen = config.listen;
@@ -52,7 +52,7 @@ export async function startInstance(
       listen: `${listen.host}:${listen.port}`,
       vars: workerVars(config, identity, stores),
       secrets: workerSecrets(identity, stores, operatorSecret),
-      onLine: (line) => say(`worker | ${line}`),
+      onLine: (line) => sayWorkerLine(line, say),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
     });
   let worker = await start();
@@ -95,6 +95,25 @@ export async function startInstance(
       for (const { name } of stores.parts) await supervisor.stop(name, STOP_GRACE_MS);
     },
   };
+}
+
+/** Brings the schema up to date; a token that may not change it will do where it is. */
+async function migrateIndex(config: Config, stores: Stores): Promise<void> {
+  try {
+    await migrate({ url: stores.index.url, authToken: stores.index.ddlToken });
+  } catch (error) {
+    if (!config.libsql || config.libsql.ddlToken) throw error;
+    throw new ConfigError(
+      "INDELIBLE_LIBSQL_DDL_TOKEN",
+      `is not set, and the index could not be migrated without it: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** On a terminal the worker's everyday lines would bury what matters; a journal gets all of them. */
+function sayWorkerLine(line: string, say: Say): void {
+  if (process.stderr.isTTY && /"level":"(info|debug)"/.test(line)) return;
+  say(`worker | ${line}`);
 }
 
 /** What the worker may know and everybody may see. */

@@ -10,6 +10,7 @@ import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { BatchLines } from "../../storage/log/batch.ts";
 import type { ObjectVersion } from "../../storage/ports.ts";
+import { dropped } from "./garbage.ts";
 import { openIndexView, type IndexAddress } from "./index-view.ts";
 
 export interface ThreadData {
@@ -55,6 +56,7 @@ async function run(job: ThreadJob): Promise<unknown> {
   }
   const context = { ...job.context, gzip: nodeGzip, sha256, verify };
   const checked = await checkObject(context, job.version, job.object);
+  dropped(job.object.length + ("code" in checked ? 0 : checked.inflatedBytes));
   // The lines stay here: nobody asks for them, and moving them would only hold them longer.
   return "code" in checked ? checked : { ...checked, lines: NO_LINES };
 }

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import test from "node:test";
 import { isRunning } from "../../scripts/parts/process-identity.ts";
 import { startInstance } from "../parts/instance.ts";
+import { startMinio } from "../parts/minio.ts";
+import { startSqld } from "../parts/sqld.ts";
 
 const PARTS = ["sqld", "minio", "workerd"] as const;
 
@@ -115,6 +117,62 @@ test("a signal at any moment of a start ends it, with nothing left", async () =>
     assert.ok(code !== 2, `${signal} after ${afterMs} ms:\n${instance.output()}`);
     await instance.stop();
   }
+});
+
+test("a first start that is killed at any moment is completed by the next", async () => {
+  const instance = await startInstance({ awaitReady: false });
+  let killed = instance;
+  // A set-up takes about 3 s; each round gets further, because what is done is not done again.
+  for (const afterMs of [400, 700, 1000, 1300, 1600, 2000, 2500]) {
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await killed.killSupervisor();
+    killed = await startInstance({ dataDir: instance.dataDir, awaitReady: false });
+  }
+  await killed.untilOutput(/^Indelible is ready/m);
+  await killed.stop();
+  await instance.stop();
+});
+
+test("stores of one's own are used as they are, and nothing local is started for them", async () => {
+  const [minio, sqld] = await Promise.all([startMinio(), startSqld()]);
+  const instance = await startInstance({
+    env: {
+      INDELIBLE_S3_ENDPOINT: minio.endpoint,
+      INDELIBLE_S3_BUCKET: minio.bucket,
+      INDELIBLE_S3_REGION: minio.region,
+      INDELIBLE_S3_ACCESS_KEY: minio.worker.accessKey,
+      INDELIBLE_S3_SECRET_KEY: minio.worker.secretKey,
+      INDELIBLE_LIBSQL_URL: sqld.url,
+      INDELIBLE_LIBSQL_TOKEN: sqld.authToken,
+      INDELIBLE_LIBSQL_DDL_TOKEN: sqld.ddlToken,
+      INDELIBLE_SYSTEM_RETENTION_DAYS: "1",
+    },
+  });
+  try {
+    assert.deepEqual(Object.keys(instance.running().parts), ["workerd"]);
+    const answer = await fetch(`${instance.url}/v1/logs/demo/entries`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${instance.tokens.demo}`,
+        "content-type": "application/json",
+      },
+      body: JSON.stringify({ action: "tried", actor: { id: "test" } }),
+    });
+    assert.equal(answer.status, 201);
+  } finally {
+    await instance.stop();
+    await Promise.all([minio.stop(), sqld.stop()]);
+  }
+});
+
+test("a port that is taken is named, and what had started is ended", async () => {
+  const first = await startInstance();
+  const listen = new URL(first.url).host;
+  const second = await startInstance({ env: { INDELIBLE_LISTEN: listen }, awaitReady: false });
+  assert.equal(await second.ended(), 1);
+  assert.match(second.output(), new RegExp(`Address already in use.*${listen}`));
+  await second.stop();
+  await first.stop();
 });
 
 test("settings that are wrong are refused by name, before anything starts", async () => {
