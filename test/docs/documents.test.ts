@@ -74,7 +74,7 @@ test("README.md: every address of the API stands in it", () => {
   const readme = readDocument("README.md");
   for (const { method, path } of ROUTES) {
     const shown = path.replace(":rest{.+}", "…").replaceAll(/:(\w+)/g, "{$1}");
-    assert.ok(readme.includes(`\`${method} ${shown}`), `${method} ${shown}`);
+    assert.ok(readme.includes(`\`${method} ${shown}\``), `${method} ${shown}`);
   }
 });
 
