@@ -55,7 +55,7 @@ export interface PlanContext {
   randomBytes(length: number): Uint8Array;
   /** The head of the job's log, if the job may append to it; throws the Refusal that says why not. */
   head(job: AppendJob): IndexHead;
-  /** Records of ids that the index knows, by `eventKeyText`. */
+  /** Records of ids that the index knows and whose life has not ended, by `eventKeyText`. */
   readonly known: ReadonlyMap<string, EventRecord>;
 }
 
@@ -97,7 +97,7 @@ class Planner {
     try {
       const builder = this.#builder(job);
       const time = this.#timeAfter(job.log, builder.time);
-      const drafts = this.#resolve(job, time);
+      const drafts = this.#resolve(job);
       this.#refuseLongLines(job, builder.size, drafts);
       return this.#write(job, builder, time, drafts);
     } catch (error) {
@@ -138,13 +138,13 @@ class Planner {
   }
 
   /** For each event: a record if it is there already, the index of its first sending in this job, or null if new. */
-  #resolve(job: AppendJob, time: string): Draft[] {
+  #resolve(job: AppendJob): Draft[] {
     const own = new Map<string, { digest: string; index: number }>();
     return job.events.map((event, index) => {
       if (event.id === null) return { kind: "new" };
       const digest = toHex(this.#context.sha256(encodeUtf8(event.text)));
       const key = eventKeyText({ log: job.log, by: job.by, id: event.id });
-      const earlier = own.get(key) ?? this.#aliveRecord(key, time);
+      const earlier = own.get(key) ?? this.#records.get(key);
       if (earlier === undefined) {
         own.set(key, { digest, index });
         return { kind: "new", id: event.id, key, digest };
@@ -154,14 +154,6 @@ class Planner {
         ? { kind: "repeated", index: earlier.index }
         : { kind: "known", record: earlier };
     });
-  }
-
-  #aliveRecord(key: string, time: string): EventRecord | undefined {
-    const record = this.#records.get(key);
-    if (record === undefined || Date.parse(record.time) + ID_LIFE_MS < Date.parse(time)) {
-      return undefined;
-    }
-    return record;
   }
 
   #refuseLongLines(job: AppendJob, size: number, drafts: readonly Draft[]): void {

@@ -30,7 +30,7 @@ const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Bytes of a line around its event, roughly: counts small events for what they cost. */
 const LINE_OVERHEAD_BYTES = 350;
 
-/** After this long in doubt the callers are told so; the commit itself goes on being sent. */
+/** After this long in doubt callers are told so, also those who wait behind; the commit itself goes on being sent. */
 const DOUBT_ANSWER_MS = 15_000;
 
 /** So long a group waits for an index that is away: sqld is restarted in tenths of a second. */
@@ -71,6 +71,7 @@ export class Appender {
   #queue: Waiting[] = [];
   #queueBytes = 0;
   #running: Promise<void> | null = null;
+  #underWay: Promise<void> | null = null;
   #inDoubt = false;
   #away = false;
 
@@ -99,6 +100,11 @@ export class Appender {
     return this.#queueBytes;
   }
 
+  /** Resolves when the group that is under way now, if any, has been answered. */
+  async settled(): Promise<void> {
+    await this.#underWay;
+  }
+
   /** Resolves when nothing is queued or under way. */
   async idle(): Promise<void> {
     while (this.#running !== null) await this.#running;
@@ -110,11 +116,10 @@ export class Appender {
     while (this.#queue.length > 0) {
       if (this.#queue.length > 1) await sleep(GATHER_MS);
       const group = this.#take();
-      try {
-        await this.#groupPatiently(group);
-      } catch (error) {
+      this.#underWay = this.#groupPatiently(group).catch((error: unknown) => {
         failAll(group, refusalOf(error));
-      }
+      });
+      await this.#underWay;
     }
     this.#running = null;
   }
@@ -134,7 +139,7 @@ export class Appender {
 
   /** Tries again for some seconds where the index says that it wrote nothing. */
   async #groupPatiently(group: readonly Waiting[]): Promise<void> {
-    for (const startMs = Date.now(); ; await sleep(INDEX_PAUSE_MS)) {
+    for (let waitedMs = 0; ; waitedMs += INDEX_PAUSE_MS) {
       try {
         await this.#group(group);
         this.#indexAway(null);
@@ -142,7 +147,8 @@ export class Appender {
       } catch (error) {
         if (!(error instanceof IndexError)) throw error;
         this.#indexAway(error);
-        if (error.outcome === "unknown" || Date.now() - startMs > INDEX_PATIENCE_MS) throw error;
+        if (error.outcome === "unknown" || waitedMs > INDEX_PATIENCE_MS) throw error;
+        await sleep(INDEX_PAUSE_MS);
       }
     }
   }
@@ -154,6 +160,11 @@ export class Appender {
     this.#away = away;
     if (away) this.#parts.report("error", "the index takes no commit", { reason: error.message });
     else this.#parts.report("info", "the index takes commits again");
+  }
+
+  #takeAll(): Waiting[] {
+    this.#queueBytes = 0;
+    return this.#queue.splice(0);
   }
 
   async #group(group: readonly Waiting[]): Promise<void> {
@@ -176,8 +187,15 @@ export class Appender {
   }
 
   async #commit(group: readonly Waiting[], commits: readonly ChunkCommit[]) {
+    let late = false;
+    const answerDoubt = (): void => {
+      if (!late || !this.#inDoubt) return;
+      failAll(group, doubtRefusal("may have happened"));
+      failAll(this.#takeAll(), doubtRefusal("was not tried"));
+    };
     const timer = setTimeout(() => {
-      if (this.#inDoubt) failAll(group, doubtRefusal("may have happened"));
+      late = true;
+      answerDoubt();
     }, DOUBT_ANSWER_MS);
     try {
       return await commitSurely(this.#parts.index, commits, (error) => {
@@ -187,6 +205,7 @@ export class Appender {
           });
         }
         this.#inDoubt = true;
+        answerDoubt();
       });
     } finally {
       clearTimeout(timer);

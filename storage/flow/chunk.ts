@@ -37,6 +37,11 @@ export function treeAt(head: Pick<IndexHead, "size" | "frontier">, sha256?: Sha2
   return new CompactTree(head.size, parseFrontier(head.frontier), sha256);
 }
 
+/** A line ends in `,"time":"…","v":1}` (FORMAT §3): the time is its last 32 to 9 characters. */
+export function timeOfLine(line: string): string {
+  return line.slice(-32, -8);
+}
+
 export function sameHead(a: Head, b: Head): boolean {
   return a.size === b.size && a.leaf === b.leaf;
 }

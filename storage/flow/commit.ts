@@ -55,3 +55,12 @@ async function holds(index: Index, chunks: readonly ChunkCommit[]): Promise<bool
 export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
+
+/** Waits for the work, or until the time is up. */
+export async function sleepAtMost(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeIsUp = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, ms));
+  });
+  await Promise.race([work, timeIsUp]).finally(() => clearTimeout(timer));
+}

@@ -12,7 +12,7 @@ export interface Facts {
   readonly sealed: Head;
   /** null: there is no memo (a new folder), or a `log.recovered` entry retired what it said of this log. */
   readonly memo: Head | null;
-  /** True where the memo was retired by `log.recovered`: then nothing about it is unproven. */
+  /** A `log.recovered` entry that is not under lock yet says why there is no memo: no second notice of it. */
   readonly memoRetired: boolean;
   /** What is wrong with the vault's newest batch, if anything is. */
   readonly newestBatch: "valid" | "batch_unreadable" | "batch_altered" | "batch_missing" | "fork";
@@ -45,7 +45,7 @@ export function compare(facts: Facts): Verdict {
     const chain = memo.size <= index.size ? "index" : "vault";
     if (!facts.holds(chain, memo)) return frozen("entry_altered");
   }
-  const memoBehind = !facts.memoRetired && (memo === null || memo.size < vault.size);
+  const memoBehind = memo === null || memo.size < vault.size;
   const open = { kind: "open", sealing: sealed.size <= vault.size } as const;
   if (!indexBeyond) {
     return { ...open, bringUp: true, adopt: true, unproven: memoBehind ? "recovered" : "no" };
@@ -55,7 +55,7 @@ export function compare(facts: Facts): Verdict {
     ...open,
     bringUp: false,
     adopt: sealed.size < vault.size,
-    unproven: memoBehind && anything ? "noted" : "no",
+    unproven: memoBehind && anything && !facts.memoRetired ? "noted" : "no",
   };
 }
 

@@ -5,9 +5,9 @@
 import { decodeUtf8, encodeUtf8, toHex } from "../log/bytes.ts";
 import { decodeLine } from "../log/entry.ts";
 import type { Sha256 } from "../log/hash.ts";
-import { IndexError, type Index, type IndexHead } from "../ports.ts";
-import { ID_LIFE_MS } from "./append.ts";
-import { ChunkBuilder } from "./chunk.ts";
+import { IndexError, type ChunkCommit, type Index, type IndexHead } from "../ports.ts";
+import { formatTime, ID_LIFE_MS } from "./append.ts";
+import { ChunkBuilder, timeOfLine } from "./chunk.ts";
 import { commitSurely } from "./commit.ts";
 
 /** Of at most 3.5 MB of lines each: together under what sqld takes in a request. */
@@ -19,31 +19,48 @@ export interface ImportParts {
   readonly nowMs: number;
 }
 
+/** Further entries behind the last line, to become durable with it or not at all. */
+export type More = (after: IndexHead) => {
+  readonly commits: readonly ChunkCommit[];
+  readonly head: IndexHead;
+};
+
 /** Lines that were verified by the caller, in order from `head.size` on; returns the new head, durable. */
 export async function importLines(
   parts: ImportParts,
   log: string,
   head: IndexHead,
   lines: Iterable<Uint8Array>,
+  more: More = (after) => ({ commits: [], head: after }),
 ): Promise<IndexHead> {
   const builder = new ChunkBuilder(log, head, parts.sha256);
-  for (const bytes of lines) {
-    const text = decodeUtf8(bytes);
+  const texts = Array.from(lines, decodeUtf8);
+  // An id that came again after its life did so by the clock of its line, which may be ahead of ours.
+  const lastMs = Date.parse(timeOfLine(texts.at(-1) ?? ""));
+  const oldest = formatTime(Math.max(parts.nowMs, lastMs || 0) - ID_LIFE_MS);
+  let ids = 0;
+  for (const text of texts) {
     const seq = builder.size;
-    const time = text.slice(-32, -8);
-    const hash = builder.add(text, bytes, time);
-    if (Date.parse(time) + ID_LIFE_MS < parts.nowMs) continue;
+    const time = timeOfLine(text);
+    const hash = builder.add(text, encodeUtf8(text), time);
+    if (time < oldest) continue;
     const { by, id, event } = decodeLine(text);
     if (id === null) continue;
     const digest = toHex(parts.sha256(encodeUtf8(event)));
     builder.addId({ log, by, id, seq, hash, time, digest });
+    ids += 1;
   }
-  const after = builder.head();
+  // The same id may stand further back, from a life that has ended since.
+  if (ids > 0) await parts.index.forgetEvents(oldest);
+  const { commits, head: end } = more(builder.head());
   const chunks = builder.take();
-  for (let at = 0; at < chunks.length; at += CHUNKS_PER_COMMIT) {
-    const result = await commitSurely(parts.index, chunks.slice(at, at + CHUNKS_PER_COMMIT));
+  for (let at = 0; at < chunks.length || at === 0; at += CHUNKS_PER_COMMIT) {
+    const last = at + CHUNKS_PER_COMMIT >= chunks.length;
+    const step = [...chunks.slice(at, at + CHUNKS_PER_COMMIT), ...(last ? commits : [])];
+    if (step.length === 0) break;
+    const result = await commitSurely(parts.index, step);
     if (result.kind === "committed") continue;
     throw new IndexError(`${log} moved while lines were brought in`, "nothing");
   }
-  return after;
+  return end;
 }

@@ -2,70 +2,50 @@
  * The ledger: owner of all logs of one database (PROTOCOL §2–4). It opens a log by comparing what index, vault and memo say of
  * it, takes entries through the one appender, and has them sealed. Everything it holds in memory can be read again.
  */
-import { logOrigin, receiptKeyName } from "../log/checkpoint.ts";
 import { decodeLine, SYSTEM_LOG } from "../log/entry.ts";
 import type { Finding } from "../log/findings.ts";
-import {
-  Directory,
-  keyAnnounced,
-  instanceUnproven,
-  logRecovered,
-  type LogRecovered,
-} from "../log/system.ts";
-import {
-  IndexError,
-  VaultError,
-  type ChunkCommit,
-  type IndexHead,
-  type SealRow,
-} from "../ports.ts";
+import { Directory, instanceUnproven } from "../log/system.ts";
+import { VaultError, type ChunkCommit, type IndexHead, type SealRow } from "../ports.ts";
 import { Appender, receiptOf, type Appended } from "./appender.ts";
 import type { AppendJob, NewEvent } from "./append.ts";
 import { EMPTY_HEAD, sameHead } from "./chunk.ts";
 import { ClockGuard } from "./clock-guard.ts";
-import { leafAt } from "./commit.ts";
+import { leafAt, sleep, sleepAtMost } from "./commit.ts";
 import { loadDirectory } from "./directory.ts";
+import { KeyRing, type LedgerHooks } from "./key-ring.ts";
 import { frozenFinding, loadLog, type Loaded } from "./load.ts";
 import { MemoKeeper } from "./memo-keeper.ts";
+import { Recovery } from "./recovery.ts";
 import { Refusal } from "./refusal.ts";
 import { sealLog } from "./seal.ts";
 import { Sealer } from "./sealer.ts";
 import { newState, sealedHeadOf, type LogState, type Parts, type Settings } from "./state.ts";
 
-/** A job of the instance itself: taken also while its log is being recovered, and for logs that begin with `_`. */
-export interface LedgerJob extends AppendJob {
-  readonly internal?: true;
-}
-
-/** What happens beside the log when a log is opened; both may fail without harm and are repeated at the next start. */
-export interface LedgerHooks {
-  /** A log's verifier keys became known or grew: current log key, receipt keys newest first. */
-  publishKeys(
-    log: string,
-    vkey: string,
-    receiptVkeys: readonly string[],
-    retentionDays: number,
-  ): Promise<void>;
-}
-
-/** After so long without a seal the wait for it begins again: MinIO may be away for days. */
-const RECOVERY_WAIT_MS = 60_000;
+export type { LedgerHooks } from "./key-ring.ts";
+export { refusalOf } from "./refusal.ts";
 
 /** How many logs are opened at once in the background: each costs some requests to the vault. */
 const OPENING_MAX = 4;
 
+/** Pauses between tries to open a log that could not be opened: doubled from the first to the last. */
+const REOPEN_MS_MIN = 1_000;
+const REOPEN_MS_MAX = 60_000;
+
 export class Ledger {
   readonly #parts: Parts;
   readonly #settings: Settings;
-  readonly #hooks: LedgerHooks;
   readonly #states = new Map<string, LogState>();
   readonly #opening = new Map<string, Promise<LogState>>();
-  readonly #announcing = new Map<string, Promise<void>>();
+  readonly #keys: KeyRing;
   readonly #appender: Appender;
   readonly #memo: MemoKeeper;
-  readonly #memoStored: Map<string, { size: number; leaf: string }> | null;
+  readonly #recovery: Recovery;
+  /** Logs of which nothing is known that was promised, until `instance.unproven` says so. */
   readonly #unproven = new Set<string>();
-  #heads: Map<string, IndexHead>;
+  #notingUnproven: Promise<void> | null = null;
+  /** Heads of all logs as the start read them, each good for one opening; null once all were opened. */
+  #firstHeads: Map<string, IndexHead> | null;
+  readonly #opened = new Set<string>();
   #stopping = false;
   readonly sealer: Sealer;
   readonly clock: ClockGuard;
@@ -83,9 +63,9 @@ export class Ledger {
   static async start(parts: Parts, settings: Settings, hooks: LedgerHooks): Promise<Ledger> {
     const clock = new ClockGuard(parts);
     await clock.check("start");
-    const { keeper, stored } = await MemoKeeper.load(parts.memo);
+    const memo = await MemoKeeper.load(parts.memo);
     const heads = await parts.index.heads();
-    const ledger = new Ledger(parts, settings, hooks, clock, keeper, stored, heads);
+    const ledger = new Ledger(parts, settings, hooks, clock, memo, heads);
     await ledger.open(SYSTEM_LOG);
     return ledger;
   }
@@ -96,16 +76,18 @@ export class Ledger {
     hooks: LedgerHooks,
     clock: ClockGuard,
     memo: MemoKeeper,
-    memoStored: Map<string, { size: number; leaf: string }> | null,
     heads: Map<string, IndexHead>,
   ) {
     this.#parts = parts;
     this.#settings = settings;
-    this.#hooks = hooks;
     this.#memo = memo;
-    this.#memoStored = memoStored;
-    this.#heads = heads;
+    this.#firstHeads = heads;
     this.clock = clock;
+    this.#keys = new KeyRing(parts, settings, hooks, {
+      directory: () => this.directory,
+      systemRetentionDays: () => this.#retentionDays(SYSTEM_LOG),
+      appendSystem: (events) => this.appendSystem("system", events),
+    });
     this.#appender = new Appender(parts, settings, {
       state: (job) => this.#stateFor(job),
       committed: (states, commits) => this.#committed(states, commits),
@@ -117,6 +99,12 @@ export class Ledger {
       seal: (state) => this.#seal(state),
       forbidden: () => this.sealingForbidden,
     });
+    this.#recovery = new Recovery(parts, {
+      directory: () => this.directory,
+      goesOn: (state) => !this.#stopping && this.#states.get(state.name) === state,
+      waitSealed: (state, size, waitMs) => this.sealer.waitSealed(state, size, waitMs),
+      appendSystem: (events) => this.appendSystem("system", events),
+    });
   }
 
   /** Opens every log that `_system` names, some at a time; a log that cannot be opened now is tried when it is asked for. */
@@ -127,22 +115,47 @@ export class Ledger {
     this.unknownLogs = logs.filter((log) => log !== "_indelible" && !this.directory.logs.has(log));
     const worker = async () => {
       for (let name = names.pop(); name !== undefined; name = names.pop()) {
-        await this.open(name).catch((error: unknown) => {
-          this.#parts.report("warn", "a log could not be opened", { reason: String(error) });
-        });
+        const opened = await this.#openedNow(name);
+        if (!opened) void this.#reopen(name);
       }
     };
     await Promise.all(Array.from({ length: OPENING_MAX }, worker));
-    await this.#noteUnproven();
+    this.#firstHeads = null;
+    await this.#noteUnproven().catch((error: unknown) => {
+      // Asked for again before the first entry that needs it.
+      this.#parts.report("warn", "instance.unproven has to wait", { reason: String(error) });
+    });
+  }
+
+  async #openedNow(log: string): Promise<boolean> {
+    try {
+      await this.open(log);
+      return true;
+    } catch (error) {
+      this.#parts.report("warn", "a log could not be opened", { log, reason: String(error) });
+      return false;
+    }
+  }
+
+  /** What lies unsealed in a log is not to wait for somebody who asks for it. */
+  async #reopen(log: string): Promise<void> {
+    for (let pauseMs = REOPEN_MS_MIN; ; pauseMs = Math.min(pauseMs * 2, REOPEN_MS_MAX)) {
+      await sleep(pauseMs);
+      if (this.#stopping || (await this.#openedNow(log))) return;
+    }
   }
 
   /** The state of a log, compared with the vault once. Throws `log_unknown`, or why it cannot be compared now. */
   open(log: string): Promise<LogState> {
     const state = this.#states.get(log);
     if (state !== undefined) return Promise.resolve(state);
-    const opening = this.#opening.get(log) ?? this.#load(log);
+    return this.#opening.get(log) ?? this.#track(log, this.#load(log));
+  }
+
+  #track(log: string, loading: Promise<LogState>): Promise<LogState> {
+    const opening = loading.finally(() => this.#opening.delete(log));
     this.#opening.set(log, opening);
-    return opening.finally(() => this.#opening.delete(log));
+    return opening;
   }
 
   /** The state if the log is open already. */
@@ -151,59 +164,33 @@ export class Ledger {
   }
 
   /** Appends and answers after commit 1. Throws a Refusal; then nothing of the job was written, unless it says otherwise. */
-  async append(job: LedgerJob): Promise<Appended> {
-    const state = this.#states.get(job.log) ?? (await this.open(job.log));
+  async append(job: AppendJob): Promise<Appended> {
+    const state = await this.open(job.log);
+    if (this.#unproven.size > 0) await this.#noteUnproven();
     if (!state.announced && job.log !== SYSTEM_LOG) await this.announce(state);
     return this.#appender.append(job);
   }
 
   /** Appends events of the instance's own to `_system`. */
   appendSystem(by: string, events: readonly NewEvent[]): Promise<Appended> {
-    return this.append(internalJob(SYSTEM_LOG, by, events));
+    return this.append({ log: SYSTEM_LOG, by, events });
   }
 
   /** Before the first receipt of this start: its key becomes known in `_system` and in the folder of keys. */
   announce(state: LogState): Promise<void> {
-    const announcing = this.#announcing.get(state.name) ?? this.#announce(state);
-    this.#announcing.set(state.name, announcing);
-    return announcing.finally(() => this.#announcing.delete(state.name));
+    return this.#keys.announce(state);
   }
 
-  async #announce(state: LogState): Promise<void> {
-    const vkey = await this.receiptVkey(state.name);
-    if (!this.#receiptVkeys(state.name).includes(vkey)) {
-      await this.appendSystem("system", [keyAnnounced({ log: state.name, use: "receipt", vkey })]);
-    }
-    state.announced = true;
-    await this.publishKeys(state.name);
+  publishKeys(log: string): Promise<void> {
+    return this.#keys.publish(log);
   }
 
-  async publishKeys(log: string): Promise<void> {
-    const receiptVkeys = this.#receiptVkeys(log);
-    try {
-      const days = this.#retentionDays(SYSTEM_LOG);
-      await this.#hooks.publishKeys(log, await this.logVkey(log), receiptVkeys, days);
-    } catch (error) {
-      this.#parts.report("warn", "verifier keys were not published", {
-        log,
-        reason: String(error),
-      });
-    }
+  logVkey(log: string): Promise<string> {
+    return this.#keys.logVkey(log);
   }
 
-  /** Every receipt key ever announced for the log, newest first. */
-  #receiptVkeys(log: string): string[] {
-    const keys = this.directory.keys.get(log) ?? [];
-    return keys.flatMap(({ use, vkey }) => (use === "receipt" ? [vkey] : [])).reverse();
-  }
-
-  async logVkey(log: string): Promise<string> {
-    return (await this.#parts.logKey.signer(logOrigin(this.#settings.origin, log))).vkey;
-  }
-
-  async receiptVkey(log: string): Promise<string> {
-    const origin = logOrigin(this.#settings.origin, log);
-    return (await this.#parts.receiptKey.signer(receiptKeyName(origin))).vkey;
+  receiptVkey(log: string): Promise<string> {
+    return this.#keys.receiptVkey(log);
   }
 
   /** The receipt key's checkpoint of the committed head. */
@@ -222,9 +209,10 @@ export class Ledger {
   /** Takes nothing more, waits for what is under way, seals what it can until the deadline. */
   async drain(deadlineMs: number): Promise<boolean> {
     this.#stopping = true;
-    await Promise.race([this.#appender.idle(), this.#until(deadlineMs)]);
+    const leftMs = () => deadlineMs - this.#parts.clock.nowMs();
+    await sleepAtMost(leftMs(), this.#appender.idle());
     const sealed = await this.sealer.sealAll(deadlineMs);
-    await Promise.race([this.#memo.flushed(), this.#until(deadlineMs)]).catch(() => {});
+    await sleepAtMost(leftMs(), this.#memo.flushed()).catch(() => {});
     return sealed;
   }
 
@@ -236,92 +224,62 @@ export class Ledger {
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
   }
 
-  async #until(deadlineMs: number): Promise<void> {
-    const waitMs = Math.max(0, deadlineMs - this.#parts.clock.nowMs());
-    return new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-
   async #load(log: string): Promise<LogState> {
     if (log !== SYSTEM_LOG && !this.directory.logs.has(log)) {
       throw new Refusal("log_unknown", `there is no log ${log}`);
     }
-    const head = this.#heads.get(log) ?? EMPTY_HEAD;
-    const stored = this.#memoStored;
-    const memo = stored === null ? null : (stored.get(log) ?? EMPTY_HEAD);
     const loaded = await loadLog(this.#parts, this.#settings, {
       log,
-      head,
-      memo,
+      head: await this.#headOf(log),
+      memo: this.#memo.head(log),
       retired: this.directory.recovered.get(log) ?? [],
+      assertMayAppend: () => this.clock.assertRight(),
     });
     const state = newState(log, loaded.head, loaded.sealed);
     state.frozen = loaded.frozen;
     state.unsealable = loaded.unsealable;
-    if (log === SYSTEM_LOG) {
-      this.directory = await loadDirectory(this.#parts, state.head.size);
-    }
+    if (log === SYSTEM_LOG) this.directory = await loadDirectory(this.#parts, state.head);
     this.#states.set(log, state);
-    if (loaded.frozen === null) await this.#opened(state, loaded);
+    if (loaded.frozen === null) this.#begin(state, loaded);
     return state;
   }
 
-  async #opened(state: LogState, loaded: Loaded): Promise<void> {
-    this.#memo.note(state.name, state.head);
+  async #headOf(log: string): Promise<IndexHead> {
+    const again = this.#opened.has(log);
+    this.#opened.add(log);
+    const heads = again ? null : this.#firstHeads;
+    return (heads ?? (await this.#parts.index.heads())).get(log) ?? EMPTY_HEAD;
+  }
+
+  #begin(state: LogState, { unproven, recovery }: Loaded): void {
+    // The memo goes on saying what it said until `_system` says that it was no proof.
+    if (unproven) this.#unproven.add(state.name);
+    else this.#memo.note(state.name, state.head);
+    this.#recovery.begin(state, recovery);
     this.sealer.touched(state);
-    if (loaded.unproven === "noted") this.#unproven.add(state.name);
-    if (loaded.unproven === "recovered") return this.#recoverByItself(state, loaded);
-    const { recovery } = loaded;
-    const recorded = this.directory.recovered.get(state.name) ?? [];
-    if (recovery !== null && !recorded.some(({ kept }) => kept === recovery.kept)) {
-      this.#finishRecovery(state, recovery);
+  }
+
+  /** One `instance.unproven` for all logs opened so far, before anything else is written. */
+  #noteUnproven(): Promise<void> {
+    this.#notingUnproven ??= this.#writeUnproven().finally(() => {
+      this.#notingUnproven = null;
+    });
+    return this.#notingUnproven;
+  }
+
+  async #writeUnproven(): Promise<void> {
+    const logs = [...this.#unproven].sort();
+    if (logs.length === 0) return;
+    const events = [instanceUnproven({ logs })];
+    await this.#appender.append({ log: SYSTEM_LOG, by: "system", events });
+    for (const log of logs) {
+      this.#unproven.delete(log);
+      const state = this.#states.get(log);
+      if (state !== undefined) this.#memo.note(log, state.head);
     }
   }
 
-  /**
-   * V went beyond I and the memo cannot say what was promised beyond V. The log takes no other entry until the
-   * batch that ends with `log.recovered` lies under lock: that fences off a PUT still under way.
-   */
-  async #recoverByItself(state: LogState, loaded: Loaded): Promise<void> {
-    state.recovering = true;
-    const recovery: LogRecovered = {
-      log: state.name,
-      reason: "unproven",
-      kept: state.head.size,
-      missing_from: state.head.size,
-      missing_to: null,
-      memo: loaded.memo,
-    };
-    await this.#appender.append(internalJob(state.name, "system", [logRecovered(recovery)]));
-    this.#finishRecovery(state, recovery);
-  }
-
-  /** Until its batch is under lock the log stays closed; a crash here finds the entry at its end and goes on. */
-  #finishRecovery(state: LogState, recovery: LogRecovered): void {
-    state.recovering = true;
-    const { size } = state.head;
-    const finish = async () => {
-      while (!(await this.sealer.waitSealed(state, size, RECOVERY_WAIT_MS))) {
-        if (this.#stopping) return;
-      }
-      if (state.name !== SYSTEM_LOG) {
-        await this.appendSystem("system", [logRecovered(recovery)]);
-      }
-      state.recovering = false;
-    };
-    finish().catch((error: unknown) => {
-      const reason = String(error);
-      this.#parts.report("error", "a recovery did not end", { log: state.name, reason });
-      this.#states.delete(state.name);
-    });
-  }
-
-  async #noteUnproven(): Promise<void> {
-    const logs = [...this.#unproven].sort();
-    this.#unproven.clear();
-    if (logs.length > 0) await this.appendSystem("system", [instanceUnproven({ logs })]);
-  }
-
-  #stateFor(job: LedgerJob): LogState {
+  #stateFor(job: AppendJob): LogState {
     const state = this.#states.get(job.log);
     if (this.#stopping)
       throw new Refusal("overloaded", "the instance is stopping", { retryAfterSeconds: 5 });
@@ -331,14 +289,9 @@ export class Ledger {
       });
     }
     if (state.frozen !== null) throw frozenRefusal(state.frozen);
-    if (state.recovering && job.internal !== true) {
-      throw new Refusal(
-        "frozen",
-        `${job.log} takes entries again once its recovery is under lock`,
-        {
-          retryAfterSeconds: 5,
-        },
-      );
+    if (state.recovering) {
+      const detail = `${job.log} takes entries again once its recovery is under lock`;
+      throw new Refusal("frozen", detail, { retryAfterSeconds: 5 });
     }
     this.clock.assertRight();
     return state;
@@ -349,19 +302,21 @@ export class Ledger {
       if (log === SYSTEM_LOG)
         for (const line of lines.split("\n")) this.directory.apply(decodeLine(line));
     }
-    for (const state of states) {
-      this.#memo.note(state.name, state.head);
-      this.sealer.touched(state);
-    }
+    for (const state of states) this.#moved(state);
+  }
+
+  #moved(state: LogState): void {
+    this.#memo.note(state.name, state.head);
+    this.sealer.touched(state);
   }
 
   /** A compare-and-set met another head. One that does not extend the last one seen freezes its log at once. */
   async #reread(logs: readonly string[]): Promise<void> {
-    this.#heads = await this.#parts.index.heads();
+    const heads = await this.#parts.index.heads();
     for (const log of logs) {
       const state = this.#states.get(log);
       if (state === undefined) continue;
-      const found = this.#heads.get(log) ?? EMPTY_HEAD;
+      const found = heads.get(log) ?? EMPTY_HEAD;
       if (sameHead(found, state.head)) continue;
       const { size, leaf } = state.head;
       const extended =
@@ -372,8 +327,9 @@ export class Ledger {
         continue;
       }
       this.#parts.report("warn", "another worker has written this log", { log, size: found.size });
+      if (log === SYSTEM_LOG) this.directory = await loadDirectory(this.#parts, found);
       state.head = found;
-      if (log === SYSTEM_LOG) this.directory = await loadDirectory(this.#parts, found.size);
+      this.#moved(state);
     }
   }
 
@@ -388,8 +344,9 @@ export class Ledger {
   }
 
   async #seal(state: LogState): Promise<void> {
-    if (state.frozen !== null) return;
+    if (state.frozen !== null) throw frozenRefusal(state.frozen);
     if (state.unsealable !== null) throw new VaultError("batch_missing", state.unsealable.hint);
+    if (this.#unproven.has(state.name)) await this.#noteUnproven();
     await this.clock.check("seal");
     if (state.name !== SYSTEM_LOG && state.sealed.size === 0) await this.#sealBirth(state);
     const outcome = await sealLog(this.#parts, this.#settings, state, {
@@ -415,12 +372,14 @@ export class Ledger {
     }
   }
 
-  async #reload(state: LogState): Promise<void> {
-    await this.#appender.idle();
-    this.#heads = await this.#parts.index.heads();
-    this.#memoStored?.set(state.name, { size: state.head.size, leaf: state.head.leaf });
-    this.#states.delete(state.name);
-    await this.open(state.name);
+  /** Nothing more is built on the state that was; what was built on it is answered first. */
+  async #reload({ name }: LogState): Promise<void> {
+    this.#states.delete(name);
+    const loading = this.#appender.settled().then(() => this.#load(name));
+    await this.#track(name, loading).catch((error: unknown) => {
+      void this.#reopen(name);
+      throw error;
+    });
   }
 
   /** `_system` is kept as long as the longest-kept log. */
@@ -433,27 +392,8 @@ export class Ledger {
   }
 }
 
-function internalJob(log: string, by: string, events: readonly NewEvent[]): LedgerJob {
-  return { log, by, events, internal: true };
-}
-
 function frozenRefusal(finding: Finding): Refusal {
   return new Refusal("frozen", `${finding.log} is frozen: ${finding.code}. ${finding.hint}`, {
     retryAfterSeconds: 60,
   });
-}
-
-/** Words for an error that keeps a flow from going on now and may be over soon. */
-export function refusalOf(error: unknown): Refusal | null {
-  if (error instanceof Refusal) return error;
-  if (error instanceof IndexError) {
-    return new Refusal("index_unavailable", "the index does not answer", {
-      retryAfterSeconds: 2,
-      cause: error,
-    });
-  }
-  if (error instanceof VaultError) {
-    return new Refusal("vault_unreachable", error.message, { retryAfterSeconds: 5, cause: error });
-  }
-  return null;
 }

@@ -5,18 +5,17 @@
 import { logOrigin } from "../log/checkpoint.ts";
 import { newFinding, type Finding, type FindingCode } from "../log/findings.ts";
 import type { Head } from "../log/hash.ts";
-import { decodeLine } from "../log/entry.ts";
 import type { LogRecovered } from "../log/system.ts";
 import { parseVkey } from "../log/note.ts";
 import { toHex } from "../log/bytes.ts";
 import { HASH_BYTES } from "../log/hash.ts";
 import type { IndexHead } from "../ports.ts";
 import { formatTime } from "./append.ts";
-import { EMPTY_HEAD, sameHead } from "./chunk.ts";
+import { EMPTY_HEAD } from "./chunk.ts";
 import { leafAt } from "./commit.ts";
 import { compare, type Facts } from "./compare.ts";
-import { readLines } from "./read-lines.ts";
-import { importLines } from "./import-lines.ts";
+import { importLines, type More } from "./import-lines.ts";
+import { lastRecovery, planRecovery, sameMemo } from "./recovered.ts";
 import { sealRowOf, type SlotBatch } from "./slot.ts";
 import { EMPTY_SEALED, sealedHeadOf, type Parts, type SealedHead, type Settings } from "./state.ts";
 import { AT_START, walkLog, type WalkContext } from "./walk.ts";
@@ -27,8 +26,10 @@ export interface LoadQuery {
   readonly head: IndexHead;
   /** M; null where there is no memo at all. */
   readonly memo: Head | null;
-  /** Memos that `log.recovered` entries of this log retired. */
-  readonly retired: readonly { readonly memo: Head | null }[];
+  /** Memos that `log.recovered` entries of this log retired, and the size that each kept. */
+  readonly retired: readonly { readonly memo: Head | null; readonly kept: number }[];
+  /** Throws the Refusal that says why no entry may be written now, not even `log.recovered`. */
+  assertMayAppend(): void;
 }
 
 export interface Loaded {
@@ -36,10 +37,9 @@ export interface Loaded {
   readonly sealed: SealedHead;
   readonly frozen: Finding | null;
   readonly unsealable: Finding | null;
-  readonly unproven: "no" | "noted" | "recovered";
-  /** The memo that was compared. */
-  readonly memo: Head | null;
-  /** What the log's last entry says, if it is a recovery whose batch may not be under lock yet. */
+  /** Nothing is known of what was promised, and nothing is missing: for `instance.unproven`. */
+  readonly unproven: boolean;
+  /** What the log's last entry says, if it is a recovery: its batch may not be under lock yet. */
   readonly recovery: LogRecovered | null;
 }
 
@@ -52,9 +52,10 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
   });
   const sealed = lastRow === undefined ? EMPTY_SEALED : sealedHeadOf(lastRow);
   const recovery = await lastRecovery(parts, log, head);
-  const memos = [...query.retired, ...(recovery === null ? [] : [recovery])];
-  const retired = memos.some(({ memo }) => sameAs(memo, query.memo));
-  const memo = retired ? null : query.memo;
+  const retiredBy = [...query.retired, ...(recovery === null ? [] : [recovery])].filter((one) =>
+    sameMemo(one.memo, query.memo),
+  );
+  const memo = retiredBy.length > 0 ? null : query.memo;
   const context = await walkContext(parts, settings, log);
   const vault = await readVault(context, sealed, [head.size, memo?.size ?? 0]);
   const facts: Facts = {
@@ -62,29 +63,35 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
     vault: vault.head,
     sealed,
     memo,
-    memoRetired: retired,
+    // Sealing waits for a newer memo: once the recovery is under lock, the retired one has come back old.
+    memoRetired: retiredBy.some(({ kept }) => kept >= vault.head.size),
     newestBatch: vault.newestBatch,
     holds: await leavesOf(parts, log, head, vault, memo),
   };
   const verdict = compare(facts);
-  const result = {
-    head,
-    sealed,
-    frozen: null,
-    unsealable: null,
-    memo: query.memo,
-    recovery,
-  } as const;
+  const result = { head, sealed, frozen: null, unsealable: null, unproven: false, recovery };
   if (verdict.kind === "frozen") {
     const finding = vault.findings[0] ?? explain(log, verdict.finding, facts);
-    return { ...result, unproven: "no", frozen: { ...finding, code: verdict.finding } };
+    return { ...result, frozen: { ...finding, code: verdict.finding } };
   }
+  const unproven = verdict.unproven === "noted";
   if (!verdict.sealing) {
-    const unsealable = explain(log, "batch_missing", facts);
-    return { ...result, unproven: verdict.unproven, unsealable };
+    return { ...result, unproven, unsealable: explain(log, "batch_missing", facts) };
   }
-  const brought = await bringUp(parts, context, head, sealed);
-  return { ...result, ...brought, unproven: verdict.unproven };
+  if (verdict.unproven === "recovered") query.assertMayAppend();
+  const recover = verdict.unproven === "recovered" ? query.memo : undefined;
+  const brought = await bringUp(parts, context, { head, sealed, vault: vault.head, recover });
+  if (brought.sealed.size === vault.head.size) return { ...result, ...brought, unproven };
+  const more = longerThanRow(log, brought.sealed, vault.head);
+  const beyond = vault.head.size > brought.head.size;
+  return { ...result, ...brought, unproven, [beyond ? "frozen" : "unsealable"]: more };
+}
+
+/** The slot of S holds more than its row says: what to make of the rest is for a person to say. */
+function longerThanRow(log: string, sealed: SealedHead, vault: Head): Finding {
+  const place = { log, first: sealed.size, last: vault.size - 1, object: sealed.row?.key ?? null };
+  const found = `a version that holds the log up to ${vault.size}`;
+  return newFinding("extra_version", place, `${sealed.size} entries, as the seal says`, found);
 }
 
 export async function walkContext(
@@ -114,11 +121,24 @@ async function readVault(
   const from = sealed.row?.first ?? 0;
   const reading = await readFrom(context, from, from === 0 ? AT_START : null, sizes);
   const gone = reading.newestBatch === "valid" || reading.newestBatch === "batch_missing";
-  if (reading.head.size > 0 || from === 0 || !gone) return reading;
-  // S's own batch is not there: what is left has to be found from the beginning. That S is gone `compare` sees by itself.
+  if (sealed.row === null || reading.head.size > 0 || !gone) return reading;
+  // S's own batch is not there. If later ones are, entries would be put in the place of theirs.
+  const beyond = await readFrom(context, sealed.size, sealed, sizes);
+  if (beyond.head.size > 0 || beyond.newestBatch !== "valid") {
+    const findings = [missingBatch(context.log, sealed), ...beyond.findings];
+    return { ...beyond, newestBatch: "batch_missing", findings };
+  }
+  // Else what is left ends before S, which `compare` sees by itself.
   const whole = await readFrom(context, 0, AT_START, sizes);
-  const endsBeforeS = whole.findings[0]?.first === from;
-  return endsBeforeS ? { ...whole, newestBatch: "valid", findings: [] } : whole;
+  return whole.newestBatch === "batch_missing"
+    ? { ...whole, newestBatch: "valid", findings: [] }
+    : whole;
+}
+
+function missingBatch(log: string, { row, size }: SealedHead): Finding {
+  const { first = 0, key = null, versionId = null } = row ?? {};
+  const place = { log, first, last: size - 1, object: key, version: versionId };
+  return newFinding("batch_missing", place, "the batch of the last seal", "later ones alone");
 }
 
 async function readFrom(
@@ -175,59 +195,54 @@ async function leavesOf(
     size === 0 || (other === "index" ? inIndex : inVault).get(size) === leaf;
 }
 
-/** Brings lines of batches beyond I into the index, and writes the seal rows of batches beyond S. */
+interface BringUp {
+  readonly head: IndexHead;
+  readonly sealed: SealedHead;
+  /** V. */
+  readonly vault: Head;
+  /** The memo that cannot say what was promised beyond V; undefined where nothing is unproven. */
+  readonly recover: Head | null | undefined;
+}
+
+/**
+ * Brings lines of batches beyond I into the index, and writes the seal rows of batches beyond S. Where
+ * `log.recovered` has to follow, it is one commit with the last line: after a crash the log either still
+ * lacks lines, or has this entry at its end.
+ */
 async function bringUp(
   parts: Parts,
   context: WalkContext,
-  head: IndexHead,
-  sealed: SealedHead,
-): Promise<{ head: IndexHead; sealed: SealedHead }> {
+  { head, sealed, vault, recover }: BringUp,
+): Promise<Pick<Loaded, "head" | "sealed"> & Partial<Pick<Loaded, "recovery">>> {
   let now = head;
   let last = sealed;
+  let recovery: LogRecovered | undefined;
+  const imported = { index: parts.index, sha256: parts.sha256, nowMs: parts.clock.nowMs() };
+  const recovered: More = (after) => {
+    if (recover === undefined || after.size < vault.size) return { commits: [], head: after };
+    const planned = planRecovery(parts, context.log, after, recover);
+    recovery = planned.recovery;
+    return planned;
+  };
   const options = { from: sealed.size, before: sealed, goOn: false };
   for await (const step of walkLog(context, options)) {
     if (step.kind === "passed") continue;
     if (step.kind !== "batch") break;
     const { first, count } = step.read.batch.header;
     if (first + count > now.size) {
-      const known = Math.max(0, now.size - first);
-      now = await importLines(
-        { index: parts.index, sha256: parts.sha256, nowMs: parts.clock.nowMs() },
-        context.log,
-        now,
-        linesFrom(step.read, known),
-      );
+      const lines = linesFrom(step.read, Math.max(0, now.size - first));
+      now = await importLines(imported, context.log, now, lines, recovered);
     }
     const row = sealRowOf(step.read, formatTime(step.read.version.lastModifiedMs));
     // ★ Commit 2, made up for: a crash came between the batch's read-back and its row.
     await parts.index.addSeal(row);
     last = sealedHeadOf(row);
   }
-  return { head: now, sealed: last };
+  return { head: now, sealed: last, ...(recovery === undefined ? {} : { recovery }) };
 }
 
 function* linesFrom(read: SlotBatch, from: number): Generator<Uint8Array> {
   for (let i = from; i < read.lines.length; i += 1) yield read.lines.at(i);
-}
-
-/** The fields of `log.recovered` where that is the log's last entry. */
-async function lastRecovery(
-  parts: Parts,
-  log: string,
-  { size }: IndexHead,
-): Promise<LogRecovered | null> {
-  for await (const line of readLines(parts.index, log, Math.max(0, size - 1), size, parts.sha256)) {
-    if (!line.holds || !line.text.includes('"log.recovered"')) return null;
-    const { action, by, eventJson } = decodeLine(line.text);
-    if (action === "log.recovered" && by === "system") {
-      return eventJson["details"] as unknown as LogRecovered;
-    }
-  }
-  return null;
-}
-
-function sameAs(a: Head | null, b: Head | null): boolean {
-  return a !== null && b !== null && sameHead(a, b);
 }
 
 function explain(log: string, code: FindingCode, facts: Facts): Finding {

@@ -2,6 +2,7 @@
  * The one error with which a flow says no. `code` is a problem's word from the contract (API §4), so the
  * HTTP side needs no translation; nothing has been written for the request that gets it.
  */
+import { IndexError, VaultError } from "../ports.ts";
 
 export type RefusalCode =
   | "invalid_request"
@@ -46,4 +47,19 @@ export class Refusal extends Error {
     this.errors = options.errors;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
+}
+
+/** Words for an error that keeps a flow from going on now and may be over soon. */
+export function refusalOf(error: unknown): Refusal | null {
+  if (error instanceof Refusal) return error;
+  if (error instanceof IndexError) {
+    return new Refusal("index_unavailable", "the index does not answer", {
+      retryAfterSeconds: 2,
+      cause: error,
+    });
+  }
+  if (error instanceof VaultError) {
+    return new Refusal("vault_unreachable", error.message, { retryAfterSeconds: 5, cause: error });
+  }
+  return null;
 }

@@ -3,14 +3,14 @@
  * ★ commit 2. What is put was hashed again from the lines and met the ledger's root first.
  */
 import { BATCH_BYTES_MAX, BATCH_LINES_MAX, encodeBatch, slotName } from "../log/batch.ts";
-import { encodeUtf8, equalBytes, toHex } from "../log/bytes.ts";
+import { encodeUtf8, equalBytes, fromHex, toHex } from "../log/bytes.ts";
 import { signCheckpoint } from "../log/checkpoint.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
 import { leafHash, type Head } from "../log/hash.ts";
 import { parseVkey } from "../log/note.ts";
-import { VaultError, type ObjectVersion, type SealRow } from "../ports.ts";
+import { IndexError, VaultError, type ObjectVersion, type SealRow } from "../ports.ts";
 import { formatTime } from "./append.ts";
-import { formatFrontier, treeAt } from "./chunk.ts";
+import { formatFrontier, timeOfLine, treeAt } from "./chunk.ts";
 import { leafAt } from "./commit.ts";
 import { readLines, type IndexLine } from "./read-lines.ts";
 import { readSlot, retainAtLeastMs, sealRowOf, type SlotBatch, type SlotContext } from "./slot.ts";
@@ -106,7 +106,7 @@ async function cutBatches(
       after,
       root: tree.root(),
       lines: cuts.length === 0 ? lines : null,
-      timeLast: timeOf(last.text),
+      timeLast: timeOfLine(last.text),
     });
     lines = [];
     bytes = 0;
@@ -145,33 +145,47 @@ async function cutBatches(
   return cuts;
 }
 
-/** The lines hold together but are not those that were committed: names the first entry that breaks the chain, if one does. */
+/**
+ * The lines have the leaves beside them but are not those that were committed. The first whose successor names another
+ * leaf, or the last, is the altered one if its true leaf (which the successor or the head tells) completes the tree.
+ */
 async function locate(
   parts: Parts,
   state: LogState,
-  head: Head,
+  head: Head & { frontier: string },
   reached: Head | undefined,
 ): Promise<Finding> {
-  let prev = state.sealed.leaf;
-  let next = state.sealed.size;
-  for await (const line of readLines(parts.index, state.name, next, head.size, parts.sha256)) {
-    if (!line.text.includes(`"prev":"${prev}"`) || line.seq !== next) {
-      const found = `entry ${line.seq} does not follow on what stands before it`;
-      return altered(
-        state.name,
-        Math.max(0, next - 1),
-        `leaf ${prev} before entry ${next}`,
-        found,
-        next,
-      );
+  const { name, sealed } = state;
+  let prev = sealed.leaf;
+  let next = sealed.size;
+  let suspect: { seq: number; leaf: string; found: string } | null = null;
+  const tree = treeAt(sealed, parts.sha256);
+  const lines = readLines(parts.index, name, next, head.size, parts.sha256);
+  let held: IndexLine | null = null;
+  for await (const line of lines) {
+    if (line.seq !== next) break;
+    const claimed = PREV.exec(line.text)?.[1] ?? "";
+    if (suspect === null && claimed !== prev) {
+      suspect = { seq: next - 1, leaf: claimed, found: `leaf ${prev}` };
     }
+    if (held !== null) tree.append(suspect?.seq === held.seq ? fromHex(suspect.leaf) : held.leaf);
+    held = line;
     prev = toHex(line.leaf);
-    next = line.seq + 1;
+    next += 1;
   }
-  const found = reached === undefined ? "no lines" : `size ${reached.size}, leaf ${reached.leaf}`;
+  suspect ??= { seq: head.size - 1, leaf: head.leaf, found: `leaf ${prev}` };
+  if (held !== null) tree.append(suspect.seq === held.seq ? fromHex(suspect.leaf) : held.leaf);
+  const { seq, leaf, found } = suspect;
+  if (formatFrontier(tree.frontier()) === head.frontier) {
+    return altered(name, seq, `leaf ${leaf}`, found);
+  }
+  const whole = reached === undefined ? "no lines" : `size ${reached.size}, leaf ${reached.leaf}`;
   const expected = `size ${head.size}, leaf ${head.leaf}`;
-  return altered(state.name, state.sealed.size, expected, found, head.size - 1);
+  return altered(name, sealed.size, expected, whole, head.size - 1);
 }
+
+/** Where a line names the one before (FORMAT §3): behind it only members of fixed form follow. */
+const PREV = /"prev":"([0-9a-f]{64})","salt":"[^"]{22}","seq":\d+,"time":"[^"]{24}","v":1\}$/;
 
 function altered(
   log: string,
@@ -203,11 +217,6 @@ async function rereadLines(
   }
   const same = tree.size === cut.after.size && equalBytes(tree.root(), cut.root);
   return same ? lines : null;
-}
-
-/** A line ends in `,"time":"…","v":1}` (FORMAT §3): the time is its last 33 to 9 characters. */
-function timeOf(line: string): string {
-  return line.slice(-32, -8);
 }
 
 async function sealBatch(
@@ -246,10 +255,25 @@ async function sealBatch(
     (await putAndRead(parts, context, before, key, object, retainUntilMs)) ??
     (await adopt(parts, context, before, key, object, retainUntilMs));
   if (!(await isOurs(parts, log, cut, read))) return "taken";
-  const row = sealRowOf(read, formatTime(nowMs));
-  // ★ Commit 2. A crash before: the next start finds the object in its slot and writes this row. After: sealed.
-  await parts.index.addSeal(row);
-  return row;
+  return (await addRow(parts, sealRowOf(read, formatTime(nowMs)))) ?? "taken";
+}
+
+/**
+ * The row as it now stands in the index. It may have been written before, by a call whose answer was lost: then with
+ * that time. Null if the row there is of another version: somebody else sealed this slot.
+ */
+async function addRow(parts: Parts, row: SealRow): Promise<SealRow | null> {
+  try {
+    // ★ Commit 2. A crash before: the next start finds the object in its slot and writes this row. After: sealed.
+    await parts.index.addSeal(row);
+    return row;
+  } catch (error) {
+    if (!(error instanceof IndexError)) throw error;
+    const range = { from: row.first, limit: 1, order: "asc" } as const;
+    const [there] = await parts.index.seals(row.log, range);
+    if (there?.first !== row.first) throw error;
+    return there.versionId === row.versionId && there.sha256 === row.sha256 ? there : null;
+  }
 }
 
 /** Puts into the empty slot and reads that very version back; null where the slot is taken or the outcome is unknown. */

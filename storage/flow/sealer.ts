@@ -4,7 +4,7 @@
  */
 import { SYSTEM_LOG } from "../log/entry.ts";
 import { VaultError, type SealRow } from "../ports.ts";
-import { sleep } from "./commit.ts";
+import { sleep, sleepAtMost } from "./commit.ts";
 import { type LogState, type Parts, type Settings } from "./state.ts";
 
 /** Pauses after a failed seal: doubled from the first to the last. */
@@ -28,7 +28,7 @@ interface Schedule {
 export interface SealerHooks {
   states(): Iterable<LogState>;
   state(log: string): LogState | undefined;
-  /** Seals all that is committed and unsealed of the log, batch by batch; returns when nothing is left. */
+  /** Seals all that was committed of the log when it was called, batch by batch; throws why it could not. */
   seal(state: LogState): Promise<void>;
   /** Whether sealing is possible at all now; otherwise why not. */
   forbidden(): string | null;
@@ -55,7 +55,7 @@ export class Sealer {
     }
     state.unsealedSinceMs ??= this.#parts.clock.nowMs();
     const many = state.head.size - state.sealed.size >= this.#settings.sealEntries;
-    if (many && this.#mayTry(state)) void this.#start(state);
+    if (many && this.#mayTry(state.name)) void this.#start(state.name);
     this.#setAlarm();
   }
 
@@ -67,7 +67,7 @@ export class Sealer {
       (state) => (this.#dueMs(state) ?? Infinity) <= nowMs,
     );
     try {
-      await Promise.all(due.map((state) => this.#start(state)));
+      await Promise.all(due.map(({ name }) => this.#start(name)));
     } finally {
       this.#setAlarm();
     }
@@ -75,32 +75,35 @@ export class Sealer {
 
   /** Seals now. The last seal's row if anything was waiting, null if nothing was; throws why it could not. */
   async sealNow(state: LogState): Promise<SealRow | null> {
+    const { name } = state;
     const size = state.head.size;
     if (state.sealed.size >= size) return null;
-    await this.#start(state);
-    if (state.sealed.size < size && this.#schedule(state.name).lastError === null) {
-      await this.#start(state);
+    await this.#start(name);
+    // One that was under way already began with a shorter log.
+    if (!this.#reached(name, size) && this.#schedule(name).lastError === null) {
+      await this.#start(name);
     }
-    if (state.sealed.size >= size) return state.sealed.row;
+    if (this.#reached(name, size)) return this.#hooks.state(name)?.sealed.row ?? null;
     const reason = this.#schedule(state.name).lastError ?? "sealing did not reach the head";
     throw new VaultError("vault_unreachable", reason);
   }
 
   /** Seals now and again until `size` entries lie under lock; false when `waitMs` ran out. */
-  async waitSealed(state: LogState, size: number, waitMs: number): Promise<boolean> {
-    if (state.sealed.size >= size) return true;
+  async waitSealed({ name }: LogState, size: number, waitMs: number): Promise<boolean> {
+    if (this.#reached(name, size)) return true;
     const waiter = { size, resolve: (_sealed: boolean) => {} };
     const sealed = new Promise<boolean>((resolve) => {
       waiter.resolve = resolve;
     });
     const timer = setTimeout(() => waiter.resolve(false), waitMs);
-    this.#schedule(state.name).waiters.push(waiter);
-    if (this.#mayTry(state)) void this.#start(state);
+    this.#schedule(name).waiters.push(waiter);
+    if (this.#mayTry(name)) void this.#start(name);
+    else this.#setAlarm();
     try {
       return await sealed;
     } finally {
       clearTimeout(timer);
-      const { waiters } = this.#schedule(state.name);
+      const { waiters } = this.#schedule(name);
       const index = waiters.indexOf(waiter);
       if (index >= 0) waiters.splice(index, 1);
     }
@@ -114,10 +117,10 @@ export class Sealer {
     for (let pauseMs = 50; open().length > 0 && inTime(); pauseMs = Math.min(pauseMs * 2, 1_000)) {
       const others = open().filter(({ name }) => name !== SYSTEM_LOG);
       const round = (async () => {
-        await Promise.all(others.map((state) => this.#start(state)));
-        await Promise.all(open().map((state) => this.#start(state)));
+        await Promise.all(others.map(({ name }) => this.#start(name)));
+        await Promise.all(open().map(({ name }) => this.#start(name)));
       })();
-      await Promise.race([round, sleep(Math.max(0, deadlineMs - this.#parts.clock.nowMs()))]);
+      await sleepAtMost(deadlineMs - this.#parts.clock.nowMs(), round);
       if (open().every(({ frozen, unsealable }) => frozen !== null || unsealable !== null)) break;
       if (open().length > 0) await sleep(pauseMs);
     }
@@ -132,44 +135,58 @@ export class Sealer {
     return new Map(failed);
   }
 
-  #start(state: LogState): Promise<void> {
-    const schedule = this.#schedule(state.name);
-    schedule.running ??= this.#run(state, schedule).finally(() => {
+  /** By name, not by state: a comparison that starts again puts another state in its place. */
+  #start(log: string): Promise<void> {
+    const schedule = this.#schedule(log);
+    schedule.running ??= this.#run(log, schedule).finally(() => {
       schedule.running = null;
+      this.#setAlarm();
       // Entries that came while the last batch was on its way, and somebody waits for them.
-      if (schedule.lastError === null && schedule.waiters.length > 0) void this.#start(state);
+      const sizes = schedule.waiters.map(({ size }) => size);
+      const waited = sizes.some((size) => size <= (this.#hooks.state(log)?.head.size ?? 0));
+      if (schedule.lastError === null && waited) void this.#start(log);
     });
     return schedule.running;
   }
 
-  async #run(state: LogState, schedule: Schedule): Promise<void> {
+  async #run(log: string, schedule: Schedule): Promise<void> {
     try {
       const forbidden = this.#hooks.forbidden();
       if (forbidden !== null) throw new VaultError("vault_refused", forbidden);
+      const state = this.#hooks.state(log);
+      if (state === undefined) {
+        throw new VaultError("vault_unreachable", `${log} is to be compared with the vault first`);
+      }
       await this.#hooks.seal(state);
       schedule.retryMs = RETRY_MS_MIN;
       schedule.notBeforeMs = 0;
       schedule.lastError = null;
-      state.unsealedSinceMs =
-        state.head.size > state.sealed.size ? this.#parts.clock.nowMs() : null;
     } catch (error) {
       schedule.lastError = error instanceof Error ? error.message : String(error);
       schedule.notBeforeMs = this.#parts.clock.nowMs() + schedule.retryMs;
       this.#parts.report("warn", "a seal did not succeed and will be tried again", {
-        log: state.name,
+        log,
         reason: schedule.lastError,
         retry_ms: schedule.retryMs,
       });
       schedule.retryMs = Math.min(schedule.retryMs * 2, RETRY_MS_MAX);
     }
-    const done = schedule.waiters.filter(({ size }) => size <= state.sealed.size);
+    const state = this.#hooks.state(log);
+    if (state !== undefined && schedule.lastError === null) {
+      const all = state.sealed.size >= state.head.size;
+      state.unsealedSinceMs = all ? null : this.#parts.clock.nowMs();
+    }
+    const done = schedule.waiters.filter(({ size }) => this.#reached(log, size));
     for (const waiter of done) waiter.resolve(true);
     schedule.waiters = schedule.waiters.filter((waiter) => !done.includes(waiter));
-    this.#setAlarm();
   }
 
-  #mayTry(state: LogState): boolean {
-    return this.#schedule(state.name).notBeforeMs <= this.#parts.clock.nowMs();
+  #reached(log: string, size: number): boolean {
+    return (this.#hooks.state(log)?.sealed.size ?? -1) >= size;
+  }
+
+  #mayTry(log: string): boolean {
+    return this.#schedule(log).notBeforeMs <= this.#parts.clock.nowMs();
   }
 
   #dueMs(state: LogState): number | null {
@@ -177,6 +194,8 @@ export class Sealer {
       return null;
     }
     const schedule = this.#schedule(state.name);
+    // The end of the seal under way sets the next alarm.
+    if (schedule.running !== null) return null;
     const waited = schedule.waiters.length > 0;
     const ageMs = waited ? 0 : this.#settings.sealSeconds * 1000;
     return Math.max(state.unsealedSinceMs + ageMs, schedule.notBeforeMs);

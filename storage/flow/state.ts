@@ -38,7 +38,7 @@ export interface LogState {
   frozen: Finding | null;
   /** Entries go on, sealing does not. */
   unsealable: Finding | null;
-  /** Only the instance's own `log.recovered` entry is taken, until it lies under lock. */
+  /** Ends in `log.recovered`, and takes no entry until that lies under lock. */
   recovering: boolean;
   /** The receipt key of this start has been announced in `_system`. */
   announced: boolean;
