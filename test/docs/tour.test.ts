@@ -28,8 +28,11 @@ test("README.md: the tour prints what the document shows", async (t) => {
   });
   // The reader's folder is a clone with `data` in it.
   await symlink(instance.dataDir, join(folder, "data"));
-  await symlink(join(ROOT, "FORMAT.md"), join(folder, "FORMAT.md"));
+  for (const name of ["FORMAT.md", "node_modules"])
+    await symlink(join(ROOT, name), join(folder, name));
   await runExamples(t, "tour", folder, instance);
+  assert.equal(await instance.signal("SIGTERM"), 0);
+  await runExamples(t, "stopped", folder, instance);
 });
 
 /** Runs the examples of one kind, one after the other, in one shell. */
