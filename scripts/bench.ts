@@ -75,7 +75,8 @@ async function measureAll(instance: BenchInstance): Promise<Answer[]> {
       body: (n) => (one.events === 0 ? null : bodyOf(n, one.events)),
     });
     const failed = result.answers.find(({ status }) => status !== (one.events === 0 ? 200 : 201));
-    if (failed !== undefined) throw new Error(`${one.name}: ${failed.status} ${failed.body}`);
+    if (failed !== undefined)
+      throw new Error(`${one.name}: ${failed.status} ${failed.body.toString()}`);
     const perSecond = (result.answers.length * Math.max(1, one.events)) / result.seconds;
     if (one.events === 0) pingPerSecond = perSecond;
     else kept.push(...result.answers);

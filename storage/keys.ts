@@ -80,5 +80,5 @@ function keyPairSigner(privateKey: KeyHandle, publicKey: Uint8Array): Signer {
 }
 
 async function rawPublicKey(key: KeyHandle): Promise<Uint8Array> {
-  return new Uint8Array((await crypto.subtle.exportKey("raw", key)) as ArrayBuffer);
+  return new Uint8Array(await crypto.subtle.exportKey("raw", key));
 }

@@ -66,6 +66,7 @@ export async function runVerb(verb: string, args: readonly string[]): Promise<st
   child.stdout.on("data", (data: Buffer) => output.push(data));
   child.stderr.on("data", (data: Buffer) => errors.push(data));
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`${verb} ended with ${code}: ${Buffer.concat(errors)}`);
+  if (code !== 0)
+    throw new Error(`${verb} ended with ${code}: ${Buffer.concat(errors).toString()}`);
   return Buffer.concat(output).toString();
 }
