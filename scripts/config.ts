@@ -6,6 +6,7 @@
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config {
@@ -89,8 +90,6 @@ const DEFAULTS = {
 const SEAL_SECONDS_MAX = 86_400;
 /** The most entries that one batch holds (FORMAT). */
 const SEAL_ENTRIES_MAX = 65_536;
-/** A hundred years: beyond it a date is more likely a slip than a wish, and a lock cannot be undone. */
-const RETENTION_DAYS_MAX = 36_525;
 
 /** The flags of a verb beyond the common ones, in the form of node:util's `parseArgs`. */
 export type ExtraFlags = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>["options"]>;

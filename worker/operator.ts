@@ -3,6 +3,7 @@
  * `GET /readyz`. Each demands the secret that the supervisor made for this run.
  */
 import * as v from "valibot";
+import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { encodeUtf8 } from "../storage/log/bytes.ts";
 import { sha256 } from "../storage/log/hash.ts";
 import { bearerOf } from "./admit.ts";
@@ -11,7 +12,6 @@ import { discardBody } from "./body.ts";
 import type { Bootstrap, LedgerApi, NewToken } from "./ledger-api.ts";
 import { asProblem, ProblemError, valueOf } from "./problem.ts";
 import { answerReadiness } from "./routes/health.ts";
-import { RETENTION_DAYS_MAX } from "./routes/logs.ts";
 import { readShape } from "./shape.ts";
 
 const TokenId = v.pipe(v.string(), v.regex(/^[0-9a-z]{12}$/));

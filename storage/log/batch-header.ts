@@ -9,6 +9,7 @@ import { isKeyName } from "./vkey.ts";
 
 export const BATCH_FORMAT = "indelible.batch/1";
 export const BATCH_LINES_MAX = 65_536;
+/** A hundred years: beyond it a date is more likely a slip than a wish, and a lock cannot be undone. */
 export const RETENTION_DAYS_MAX = 36_500;
 
 /**

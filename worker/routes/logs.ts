@@ -1,5 +1,6 @@
 /** Logs: making one, listing them, showing one. */
 import * as v from "valibot";
+import { RETENTION_DAYS_MAX } from "../../storage/log/batch-header.ts";
 import { isLogName } from "../../storage/log/entry.ts";
 import { isBound, isChiefAdmin } from "../access.ts";
 import { answerJson } from "../answer.ts";
@@ -9,8 +10,6 @@ import { ProblemError, valueOf } from "../problem.ts";
 import { readShape } from "../shape.ts";
 import { sealItem } from "./seals.ts";
 
-/** A hundred years: beyond it a date is more likely a slip than a wish, and a lock cannot be undone. */
-export const RETENTION_DAYS_MAX = 36_525;
 export const DESCRIPTION_CHARS_MAX = 1_000;
 
 const RETENTION = `a whole number of days from 1 to ${RETENTION_DAYS_MAX}; it has no default, somebody must say it`;
