@@ -2,6 +2,7 @@
  * Signers and verification over WebCrypto Ed25519 (RFC 8032), which Node and workerd both have: a few
  * times faster than noble. The log key comes from its seed, a receipt key is made here and never leaves.
  */
+import { fromBase64Url } from "./log/bytes.ts";
 import { formatVkey, type NoteSigner, type Verify } from "./log/note.ts";
 import type { Signer } from "./ports.ts";
 
@@ -31,15 +32,7 @@ export async function seedSigner(seed: Uint8Array): Promise<Signer> {
   pkcs8.set(PKCS8_PREFIX);
   pkcs8.set(seed, PKCS8_PREFIX.length);
   const key = await crypto.subtle.importKey("pkcs8", pkcs8, "Ed25519", true, ["sign"]);
-  const jwk = (await crypto.subtle.exportKey("jwk", key)) as { x?: string };
-  const publicKey = await crypto.subtle.importKey(
-    "jwk",
-    { kty: "OKP", crv: "Ed25519", x: jwk.x as string },
-    "Ed25519",
-    true,
-    ["verify"],
-  );
-  return keyPairSigner(key, await rawPublicKey(publicKey));
+  return keyPairSigner(key, await rawPublicKey(key));
 }
 
 /** Verifies with WebCrypto, keeping imported keys: a log has few. */
@@ -80,5 +73,6 @@ function keyPairSigner(privateKey: KeyHandle, publicKey: Uint8Array): Signer {
 }
 
 async function rawPublicKey(key: KeyHandle): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.exportKey("raw", key));
+  const { x } = (await crypto.subtle.exportKey("jwk", key)) as { x?: string };
+  return fromBase64Url(x as string);
 }
