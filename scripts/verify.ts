@@ -3,7 +3,6 @@
  * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
  * could not be looked at. Progress goes to standard error.
  */
-import { hash } from "node:crypto";
 import { join } from "node:path";
 import { verifyAll } from "../storage/flow/verify.ts";
 import { nodeGzip } from "../storage/gzip.ts";
@@ -14,6 +13,7 @@ import { dropped } from "./verify/garbage.ts";
 import { openIndexView } from "./verify/index-view.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./verify/keys.ts";
 import { allFindings, formatJson, formatText, Progress } from "./verify/report.ts";
+import { fastSha256 } from "./verify/sha256.ts";
 import { userPath, withSource, type Source } from "./verify/source.ts";
 import { Threads } from "./verify/threads.ts";
 
@@ -98,7 +98,7 @@ async function verify(
     {
       vault,
       gzip: nodeGzip,
-      sha256: (data) => hash("sha256", data, "buffer"),
+      sha256: fastSha256,
       verify: webCryptoVerify(),
       index: index === null ? null : openIndexView(index),
       check: threads.check,

@@ -15,11 +15,17 @@
  * | `running.json` | what runs now, or ran last |
  * | `lock` | held while a command runs |
  */
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, realpath } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FileLock, tryFileLock } from "./file-lock.ts";
-import { endProcess, identifyProcess, type ProcessIdentity } from "./process-identity.ts";
+import {
+  endProcess,
+  findProcesses,
+  identifyProcess,
+  isRunning,
+  type ProcessIdentity,
+} from "./process-identity.ts";
 import { readSecretJson, writeSecret } from "./secret-file.ts";
 
 /** How a reader reaches the running index, for commands that only look. */
@@ -55,6 +61,9 @@ export class DataFolderInUse extends Error {
 /** A part that a killed supervisor left behind gets this long to end by itself. */
 const LEFTOVER_GRACE_MS = 5_000;
 
+/** Not `INDELIBLE_`, whose names are settings. */
+const MARK = "PART_OF_INDELIBLE_AT";
+
 export class DataFolder {
   readonly dir: string;
   readonly #lock: FileLock;
@@ -69,18 +78,15 @@ export class DataFolder {
   }
 
   /** Makes the folder if need be, locks it and ends what a killed supervisor left. Throws `DataFolderInUse`. */
-  static async open(dir: string, say: (message: string) => void): Promise<DataFolder> {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+  static async open(path: string, say: (message: string) => void): Promise<DataFolder> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    const dir = await realpath(path);
     await chmod(dir, 0o700);
     const lock = tryFileLock(join(dir, "lock"));
     if (!lock) throw new DataFolderInUse(dir, readRunning(dir)?.supervisor.pid ?? null);
     try {
       const last = await readSecretJson<Running>(join(dir, "running.json"));
-      for (const [name, identity] of Object.entries(last?.parts ?? {})) {
-        if (identifyProcess(identity.pid)?.started !== identity.started) continue;
-        say(`Ending ${name} (process ${identity.pid}), which an earlier run left behind.`);
-        await endProcess(identity, LEFTOVER_GRACE_MS);
-      }
+      await endLeftovers(dir, last?.parts ?? {}, say);
       const supervisor = identifyProcess(process.pid)!;
       const folder = new DataFolder(dir, lock, { supervisor, parts: {}, ports: last?.ports ?? {} });
       await folder.#record({});
@@ -89,6 +95,14 @@ export class DataFolder {
       lock.release();
       throw error;
     }
+  }
+
+  /**
+   * For the environment of each part. A kill between a part's start and its record would leave it
+   * unknown, and two of them would then write the same files; by this mark it is found all the same.
+   */
+  get partMark(): Record<string, string> {
+    return { [MARK]: this.dir };
   }
 
   path(...names: string[]): string {
@@ -131,6 +145,25 @@ export class DataFolder {
     this.#written = this.#written.then(write, write);
     await this.#written;
   }
+}
+
+/** Ends what a killed supervisor left: the recorded parts, and those that it had no time to record. */
+async function endLeftovers(
+  dir: string,
+  recorded: Running["parts"],
+  say: (message: string) => void,
+): Promise<void> {
+  const left = new Map<number, [name: string, ProcessIdentity]>();
+  for (const identity of findProcesses(MARK, dir)) left.set(identity.pid, ["a part", identity]);
+  for (const [name, identity] of Object.entries(recorded)) {
+    if (isRunning(identity)) left.set(identity.pid, [name, identity]);
+  }
+  await Promise.all(
+    [...left.values()].map(([name, identity]) => {
+      say(`Ending ${name} (process ${identity.pid}), which an earlier run left behind.`);
+      return endProcess(identity, LEFTOVER_GRACE_MS);
+    }),
+  );
 }
 
 /** What runs on a folder that somebody else may have locked; `null` if nothing is recorded. */

@@ -3,8 +3,7 @@
  * the worker's and the auditor's users with their policies, an expiry for the lock self-test's canaries,
  * and root access off. Every step may be repeated. Secrets reach `mc` by environment or standard input.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { auditorPolicy, workerPolicy } from "../../storage/vault/policies.ts";
 import type { S3Credentials } from "./minio.ts";
@@ -17,6 +16,8 @@ export interface ProvisionOptions {
   readonly root: S3Credentials;
   readonly worker: S3Credentials;
   readonly auditor: S3Credentials;
+  /** A folder for `mc` alone, removed afterwards. */
+  readonly workDir: string;
 }
 
 /** Canaries are locked for one day; two days after they were put nothing holds them. */
@@ -25,7 +26,9 @@ const CANARY_EXPIRE_DAYS = "2";
 
 /** Sets up everything. Throws with what `mc` said if a step fails. */
 export async function provisionMinio(options: ProvisionOptions): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "indelible-mc-"));
+  const folder = options.workDir;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { mode: 0o700 });
   const mc = (args: string[], input = ""): Promise<string> => runMc(options, folder, args, input);
   const bucket = `vault/${options.bucket}`;
   try {

@@ -41,6 +41,8 @@ export interface MinioOptions {
   /** The port of loopback; a restart must ask for the same. */
   readonly port: number;
   readonly say: Say;
+  /** Added to the environment: how a part is found whose supervisor was killed. */
+  readonly mark?: Readonly<Record<string, string>>;
   /** Called when the process has its pid, before anything waits for it. */
   readonly onSpawn?: (part: Part) => Promise<void>;
 }
@@ -69,7 +71,9 @@ export async function startMinioServer(options: MinioOptions): Promise<MinioServ
     const mc = await findGoProgram(MC, options.say);
     const open = await serve(binary, options, secrets, "on");
     try {
-      await provisionMinio({ mc, endpoint: open.endpoint, bucket: LOCAL_BUCKET, ...secrets });
+      const workDir = join(options.keysDir, "mc");
+      const { endpoint } = open;
+      await provisionMinio({ mc, endpoint, bucket: LOCAL_BUCKET, workDir, ...secrets });
     } finally {
       await open.part.stop();
     }
@@ -92,6 +96,7 @@ async function serve(
     command: binary,
     args: ["server", ...["--address", `127.0.0.1:${options.port}`], options.dir],
     env: {
+      ...options.mark,
       HOME: dirname(options.dir),
       MINIO_ROOT_USER: secrets.root.accessKey,
       MINIO_ROOT_PASSWORD: secrets.root.secretKey,

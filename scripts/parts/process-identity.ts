@@ -3,7 +3,7 @@
  * started; only if both still agree is it the same process.
  */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -21,6 +21,21 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.started === identity.started;
 }
 
+/**
+ * Processes that have exactly this variable in their environment, as far as we may look. Linux only;
+ * elsewhere none is found.
+ */
+export function findProcesses(name: string, value: string): ProcessIdentity[] {
+  if (process.platform !== "linux") return [];
+  const found: ProcessIdentity[] = [];
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    const variables = readOrNothing(`/proc/${pid}/environ`).split("\0");
+    const identity = variables.includes(`${name}=${value}`) ? identifyProcess(Number(pid)) : null;
+    if (identity) found.push(identity);
+  }
+  return found;
+}
+
 /** SIGTERM, then SIGKILL after `graceMs`. Resolves when the process is gone; at once if it was. */
 export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
   const deadline = Date.now() + graceMs;
@@ -28,7 +43,11 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
   for (let sent: string | null = null; isRunning(identity); await pause()) {
     if (Date.now() > deadline) signal = "SIGKILL";
     if (sent === signal) continue;
-    process.kill(identity.pid, signal);
+    try {
+      process.kill(identity.pid, signal);
+    } catch {
+      return; // It ended between the look and the signal.
+    }
     sent = signal;
   }
 }
@@ -43,6 +62,14 @@ function linuxStart(pid: number): string | null {
     return `${boot} ${fields[22 - 3]}`;
   } catch {
     return null;
+  }
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // It has ended, or it is another user's.
   }
 }
 

@@ -1,13 +1,15 @@
-/** Files that only their owner may read (0600, in folders of 0700), replaced whole or not at all. */
-import { randomBytes } from "node:crypto";
+/**
+ * Files that only their owner may read (0600, in folders of 0700), replaced whole or not at all. The data
+ * folder's lock sees to it that there is one writer.
+ */
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes, fsyncs and renames: after a crash the file has its old content or the new. */
 export async function writeSecret(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const temporary = `${path}.${randomBytes(4).toString("hex")}`;
-  const file = await open(temporary, "wx", 0o600);
+  const temporary = `${path}.new`;
+  const file = await open(temporary, "w", 0o600);
   try {
     await file.writeFile(content.endsWith("\n") ? content : `${content}\n`);
     await file.sync();

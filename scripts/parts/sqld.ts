@@ -44,6 +44,8 @@ export interface SqldOptions {
   readonly keys: SqldKeys;
   /** Two ports of loopback; a restart must ask for the same, since the worker knows the first. */
   readonly ports: readonly [http: number, admin: number];
+  /** Added to the environment: how a part is found whose supervisor was killed. */
+  readonly mark?: Readonly<Record<string, string>>;
   /** Called when the process has its pid, before anything waits for it. */
   readonly onSpawn?: (part: Part) => Promise<void>;
 }
@@ -94,6 +96,7 @@ export async function startSqldServer(options: SqldOptions): Promise<SqldServer>
       ...["--shutdown-timeout", "5"],
     ],
     env: {
+      ...options.mark,
       SQLD_AUTH_JWT_KEY: keys.publicKey,
       LIBSQL_ADMIN_AUTH_KEY: keys.adminKey,
       // A killed sqld leaves a replication log marked dirty and would refuse to start.

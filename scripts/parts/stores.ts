@@ -79,7 +79,10 @@ async function startIndex(data: DataFolder) {
   const [http, admin] = await portsFor(data, ["sqld", "sqldAdmin"]);
   const ports = [http!, admin!] as const;
   const start = async (): Promise<Part> => {
-    const { part } = await startSqldServer({ dir, keys, ports, onSpawn: recorder(data, "sqld") });
+    const { part } = await startSqldServer({
+      ...{ dir, keys, ports, mark: data.partMark },
+      onSpawn: recorder(data, "sqld"),
+    });
     return part;
   };
   const part = await start();
@@ -107,6 +110,7 @@ async function startVault(data: DataFolder, say: Say) {
       keysDir: data.path("keys"),
       port: port!,
       say,
+      mark: data.partMark,
       onSpawn: recorder(data, "minio"),
     });
   const { part, endpoint, secrets } = await open();

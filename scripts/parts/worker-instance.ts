@@ -52,6 +52,7 @@ export async function startInstance(
       listen: `${listen.host}:${listen.port}`,
       vars: workerVars(config, identity, stores),
       secrets: workerSecrets(identity, stores, operatorSecret),
+      mark: data.partMark,
       onLine: (line) => sayWorkerLine(line, say),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
     });

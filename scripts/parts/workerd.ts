@@ -25,6 +25,8 @@ export interface WorkerdOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** The worker's own log lines. */
   readonly onLine?: (line: string) => void;
+  /** Added to the environment: how a part is found whose supervisor was killed. */
+  readonly mark?: Readonly<Record<string, string>>;
   /** Called when the process has its pid, before anything waits for it. */
   readonly onSpawn?: (part: Part) => Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdServ
     name: "workerd",
     command: workerdBinary(),
     args: ["serve", "--control-fd=3", join(options.dir, CONFIG)],
-    env: { ...options.secrets },
+    env: { ...options.mark, ...options.secrets },
     onControlLine: (line) => {
       const event = JSON.parse(line) as { event: string; socket?: string; port?: number };
       if (event.event === "listen") ports.set(event.socket!, event.port!);

@@ -3,13 +3,15 @@
  * needs to ask it, to hurt it and to look at what is left.
  */
 import { spawn } from "node:child_process";
+import { readFileSync, realpathSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readRunning, type Running } from "../../scripts/parts/data-folder.ts";
-import { isRunning } from "../../scripts/parts/process-identity.ts";
+import { findProcesses, isRunning } from "../../scripts/parts/process-identity.ts";
+import { atExit } from "./kill-at-exit.ts";
 
 export type PartName = "sqld" | "minio" | "workerd";
 
@@ -50,6 +52,8 @@ export interface TestInstance {
 }
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+/** A start takes 4 s at most, a busy machine ten times that. */
+const SAY_LIMIT_MS = 120_000;
 const READY = /^Indelible is ready: (\S+)$/m;
 
 export async function startInstance(options: InstanceOptions = {}): Promise<TestInstance> {
@@ -73,10 +77,9 @@ export async function startInstance(options: InstanceOptions = {}): Promise<Test
     return found;
   };
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    const parts = readRunning(dataDir)?.parts ?? {};
     process.kill(signal);
     const code = await process.ended;
-    if (signal !== "SIGKILL") assertGone(parts, process.output());
+    if (signal !== "SIGKILL") assertGone(dataDir, process.output());
     return code;
   };
   return {
@@ -131,8 +134,7 @@ function run(dataDir: string, env: Readonly<Record<string, string>>): Run {
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const killWithUs = (): void => killAll(child.pid!, dataDir);
-  process.once("exit", killWithUs);
+  const forget = atExit(() => killAll(child.pid!, dataDir));
   let output = "";
   const waiting = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
@@ -143,7 +145,7 @@ function run(dataDir: string, env: Readonly<Record<string, string>>): Run {
   }
   const ended = new Promise<number | null>((resolve) => {
     child.once("close", (code) => {
-      process.off("exit", killWithUs);
+      forget();
       resolve(code);
     });
   });
@@ -160,6 +162,10 @@ function run(dataDir: string, env: Readonly<Record<string, string>>): Run {
         };
         waiting.add(look);
         look();
+        const limit = setTimeout(() => {
+          reject(new Error(`did not say ${pattern} within ${SAY_LIMIT_MS} ms:\n${output}`));
+        }, SAY_LIMIT_MS);
+        limit.unref();
         void ended.then((code) => {
           reject(new Error(`ended with ${code} before it said ${pattern}:\n${output}`));
         });
@@ -169,8 +175,9 @@ function run(dataDir: string, env: Readonly<Record<string, string>>): Run {
 
 /** A test process that dies leaves neither a supervisor nor its parts. */
 function killAll(supervisorPid: number, dataDir: string): void {
-  const parts = Object.values(readRunning(dataDir)?.parts ?? {}).filter(isRunning);
-  for (const pid of [supervisorPid, ...parts.map((part) => part.pid)]) {
+  const parts = (): number[] =>
+    findProcesses("PART_OF_INDELIBLE_AT", realpathSync(dataDir)).map((part) => part.pid);
+  for (const pid of [supervisorPid, ...parts()]) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
@@ -179,10 +186,10 @@ function killAll(supervisorPid: number, dataDir: string): void {
   }
 }
 
-function assertGone(parts: Running["parts"], output: string): void {
-  for (const [name, identity] of Object.entries(parts)) {
-    if (isRunning(identity))
-      throw new Error(`${name} (${identity.pid}) was left behind:\n${output}`);
+function assertGone(dataDir: string, output: string): void {
+  for (const { pid } of findProcesses("PART_OF_INDELIBLE_AT", realpathSync(dataDir))) {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    throw new Error(`process ${pid} was left behind: ${command}\n${output}`);
   }
 }
 

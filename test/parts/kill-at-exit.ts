@@ -1,15 +1,27 @@
-/** A test that fails or is interrupted leaves no part behind: what still runs is killed with it. */
+/**
+ * A test that fails, is interrupted or runs out of time leaves no process behind: what it started is
+ * killed with it. The runner ends a test file with SIGTERM, which alone would not raise `exit`.
+ */
 import type { Part } from "../../scripts/parts/part.ts";
 
-const running = new Set<Part>();
+const cleanups = new Set<() => void>();
+let registered = false;
 
-export function killAtExit(part: Part): void {
-  if (running.size === 0) process.once("exit", killAll);
-  running.add(part);
+/** Runs `cleanup` when this process ends, unless it was forgotten by then. It must not wait for anything. */
+export function atExit(cleanup: () => void): () => void {
+  if (!registered) {
+    registered = true;
+    process.once("exit", () => {
+      for (const each of cleanups) each();
+    });
+    for (const signal of ["SIGINT", "SIGTERM"] as const)
+      process.once(signal, () => process.exit(1));
+  }
+  cleanups.add(cleanup);
+  return () => cleanups.delete(cleanup);
 }
 
-function killAll(): void {
-  for (const part of running) {
-    if (!part.exit()) process.kill(part.pid, "SIGKILL");
-  }
+export function killAtExit(part: Part): void {
+  const forget = atExit(() => process.kill(part.pid, "SIGKILL"));
+  void part.exited.then(forget);
 }
