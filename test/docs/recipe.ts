@@ -69,6 +69,10 @@ function append(frontier: Buffer[], size: number, leaf: Buffer): void {
   frontier.push(node);
 }
 
+function rootOf(frontier: readonly Buffer[]): Buffer {
+  return frontier.reduceRight((right, left) => nodeOf(left, right));
+}
+
 function verifyBatch(path: string, key: Key, before: Place): Place {
   const lines = gunzipSync(readFileSync(path)).toString("utf8").split("\n");
   must(lines.pop() === "", "no newline at the end");
@@ -90,7 +94,7 @@ function verifyBatch(path: string, key: Key, before: Place): Place {
     leaf = hash.toString("hex");
     time = entry.time;
   }
-  const root = frontier.reduceRight((right, left) => nodeOf(left, right)).toString("base64");
+  const root = rootOf(frontier).toString("base64");
   const signed = openNote(checkpoint, key);
   must(signed.origin === header["origin"], "the origin");
   must(signed.size === size && signed.root === root, "the checkpoint");
@@ -107,6 +111,6 @@ export function verifyFolder(folder: string, vkey: string): string {
     place = verifyBatch(join(folder, name), key, place);
   }
   const hashes = place.frontier.map((hash) => Buffer.from(hash, "hex"));
-  const root = hashes.reduceRight((right, left) => nodeOf(left, right)).toString("base64");
+  const root = rootOf(hashes).toString("base64");
   return `${key.name}: ${place.size} entries in ${names.length} batches hold, root ${root}`;
 }
