@@ -32,7 +32,6 @@ export function answer(
       "cache-control": CACHE_NEVER,
       "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
       "cross-origin-resource-policy": "same-origin",
-      "referrer-policy": "no-referrer",
       "x-content-type-options": "nosniff",
       ...headers,
     },

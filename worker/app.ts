@@ -9,7 +9,7 @@ import { admit } from "./admit.ts";
 import { answerProblem } from "./answer.ts";
 import type { Ask, Services } from "./ask.ts";
 import { discardBody } from "./body.ts";
-import { asProblem, ProblemError } from "./problem.ts";
+import { asProblem, isOurFault, ProblemError } from "./problem.ts";
 import { Query } from "./query.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
@@ -36,9 +36,10 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   try {
     // hono answers HEAD by GET; a log of reads would have to count it as one.
     if (request.method !== route.method) throw notAllowed(methodsOf(route));
-    const admitted = await admit(route.rule, request, param("log"), services);
+    const admitAgain = () => admit(route.rule, request, param("log"), services);
+    const admitted = await admitAgain();
     const query = new Query(request.url, route.query);
-    const ask: Ask = { request, requestId, services, query, param, ...admitted };
+    const ask: Ask = { request, requestId, services, query, param, ...admitted, admitAgain };
     response = await route.handle(ask);
   } catch (error) {
     response = await refuse(request, requestId, error, services);
@@ -55,7 +56,7 @@ async function refuse(
   services: Services,
 ): Promise<Response> {
   const problem = asProblem(error);
-  if (problem.code === "internal_error") services.report(requestId, problem.cause ?? problem);
+  if (isOurFault(problem)) services.report(requestId, problem);
   await discardBody(request);
   return answerProblem(requestId, problem);
 }

@@ -3,7 +3,9 @@ import type { Sha256 } from "../storage/log/hash.ts";
 import type { Index, Vault } from "../storage/ports.ts";
 import type { AdmitCache } from "./admit.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
+import type { ReadinessCache } from "./readiness-cache.ts";
 import type { RequestCounter } from "./metrics.ts";
+import type { ProblemError } from "./problem.ts";
 import type { Query } from "./query.ts";
 
 /** What stands behind the HTTP side. Made anew for each request where a part may not be shared by several. */
@@ -16,12 +18,14 @@ export interface Services {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Whom the ledger admitted a moment ago; one for all requests. */
   readonly admitted: AdmitCache;
+  /** What the ledger said of its readiness a moment ago; one for all requests. */
+  readonly readiness: ReadinessCache;
   /** What was answered so far; one for all requests. */
   readonly requests: RequestCounter;
   /** Whether the worker listens on loopback only. */
   readonly onLoopback: boolean;
-  /** Tells the operator of an error that nobody foresaw. */
-  readonly report: (requestId: string, error: unknown) => void;
+  /** Tells the operator of a refusal that is our own fault. */
+  readonly report: (requestId: string, problem: ProblemError) => void;
 }
 
 export interface Ask {
@@ -35,6 +39,8 @@ export interface Ask {
   readonly principal: Principal | null;
   /** The log of the path, where the rule looks it up. */
   readonly log: LogStatus | null;
+  /** Meets the rule once more, or throws: for answers that take so long that a right may end meanwhile. */
+  readonly admitAgain: () => Promise<unknown>;
 }
 
 /** For routes whose rule admits no one without a token. */

@@ -15,8 +15,8 @@ const SMALL_BODY_BYTES_MAX = 64 * 1024;
 export const STALL_MS_MAX = 10_000;
 /** 8 MiB within two minutes is 70 KB/s; a slower sender makes smaller requests. */
 export const ARRIVAL_MS_MAX = 120_000;
-/** What a refused sender may go on sending before the answer: twice the limit, so that who was little above it hears why. */
-export const DISCARD_BYTES_MAX = 2 * BODY_BYTES_MAX;
+/** What a refused sender may go on sending before the answer: 64 MiB, so that who is above the limit by mistake hears why. */
+export const DISCARD_BYTES_MAX = 8 * BODY_BYTES_MAX;
 /** And for how long. */
 export const DISCARD_MS_MAX = 10_000;
 

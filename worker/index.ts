@@ -4,7 +4,7 @@ import { createApp } from "./app.ts";
 import { textOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
 import { answerOperator } from "./operator.ts";
-import { openServices } from "./services.ts";
+import { openServices, reportProblem } from "./services.ts";
 
 export { Ledger } from "./ledger.ts";
 
@@ -12,7 +12,7 @@ export { Ledger } from "./ledger.ts";
 export class Operator extends WorkerEntrypoint<Env> {
   override fetch(request: Request): Promise<Response> {
     const secret = textOf(this.env, "INDELIBLE_OPERATOR_SECRET");
-    return answerOperator(request, ledgerOf(this.env), secret);
+    return answerOperator(request, ledgerOf(this.env), secret, reportProblem);
   }
 }
 

@@ -40,6 +40,7 @@ export async function answerOperator(
   request: Request,
   ledger: LedgerApi,
   secret: string,
+  report: (requestId: string, problem: ProblemError) => void,
 ): Promise<Response> {
   const requestId = crypto.randomUUID();
   try {
@@ -47,7 +48,7 @@ export async function answerOperator(
     return await dispatch(request, requestId, ledger);
   } catch (error) {
     const problem = asProblem(error);
-    if (problem.code === "internal_error") console.error(`request ${requestId}:`, problem.cause ?? problem);
+    if (problem.code === "internal_error") report(requestId, problem);
     await discardBody(request);
     return answerProblem(requestId, problem);
   }

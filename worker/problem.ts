@@ -118,6 +118,12 @@ export function asProblem(error: unknown): ProblemError {
   return new ProblemError("internal_error", "the request could not be answered", { cause: error });
 }
 
+/** What the operator must hear of. The ledger tells of its own refusals; what has a cause, and every 500, was met here. */
+export function isOurFault({ code, cause }: ProblemError): boolean {
+  const { status } = PROBLEMS[code];
+  return status === 500 || (status > 500 && cause !== undefined);
+}
+
 /** Only errors about what was sent are the sender's; another one is about what we keep. */
 function ofLog(error: LogError): ProblemError {
   const { code, detail, errors } = error;

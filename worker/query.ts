@@ -72,6 +72,10 @@ function read(text: string, names: readonly string[]): ReadonlyMap<string, strin
   return values;
 }
 
+/** A refusal that names the parameter, or its beginning: a name that nobody knows may be as long as an address. */
 export function wrong(name: string, detail: string): Error {
-  return invalidRequest(`the query parameter ${JSON.stringify(name)} ${detail}`, `?${name}`);
+  const shown = name.slice(0, NAME_CHARS_MAX);
+  return invalidRequest(`the query parameter ${JSON.stringify(shown)} ${detail}`, `?${shown}`);
 }
+
+const NAME_CHARS_MAX = 64;

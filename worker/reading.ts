@@ -37,26 +37,23 @@ export async function* linePages(
   range: { readonly from: number; readonly to: number; readonly order: Order },
 ): AsyncGenerator<ProvenLine[], void, undefined> {
   let { from, to } = range;
-  const ascending = range.order === "asc";
+  const { order } = range;
   while (from < to) {
-    const chunks = await source.index.chunks(source.log, {
-      from,
-      to,
-      order: range.order,
-      bytesMax: PAGE_BYTES_MAX,
-    });
-    if (chunks.length === 0) throw missing(source.log, ascending ? from : to - 1);
-    for (const chunk of chunks) {
+    const wanted = { from, to, order, bytesMax: PAGE_BYTES_MAX };
+    const page: ProvenLine[] = [];
+    for (const chunk of await source.index.chunks(source.log, wanted)) {
       const end = chunk.first + chunk.count;
       // Each chunk must hold the next line that is wanted, or some are missing in between.
-      const next = ascending ? from : to - 1;
+      const next = order === "asc" ? from : to - 1;
       if (next < chunk.first || next >= end) throw missing(source.log, next);
       const lines = provenLines(source, chunk, Math.max(from, chunk.first), Math.min(to, end));
-      yield ascending ? lines : lines.reverse();
-      if (ascending) from = end;
+      if (order === "desc") lines.reverse();
+      for (const line of lines) page.push(line);
+      if (order === "asc") from = end;
       else to = chunk.first;
-      if (from >= to) return;
     }
+    if (page.length === 0) throw missing(source.log, order === "asc" ? from : to - 1);
+    yield page;
   }
 }
 

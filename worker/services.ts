@@ -7,13 +7,17 @@ import { AdmitCache, LOOPBACK_HOST } from "./admit.ts";
 import type { Services } from "./ask.ts";
 import { indexConfigOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
+import { report } from "./ledger-parts.ts";
 import { RequestCounter } from "./metrics.ts";
+import type { ProblemError } from "./problem.ts";
+import { ReadinessCache } from "./readiness-cache.ts";
 
 /** Three times as fast as the pure one. */
 const sha256: Sha256 = (data) => createHash("sha256").update(data).digest();
 
 /** Memory of the isolate: it holds no connection, so requests may share it. */
 const admitted = new AdmitCache();
+const readiness = new ReadinessCache();
 const requests = new RequestCounter();
 
 /** The services of one request. Connections are made when they are used, and never shared: workerd ties them to a request. */
@@ -26,8 +30,15 @@ export function openServices(env: Env): Services {
     nowMs: Date.now,
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted,
+    readiness,
     requests,
     onLoopback: LOOPBACK_HOST.test((env.INDELIBLE_LISTEN ?? "").replace(/:[0-9]+$/, "")),
-    report: (requestId, error) => console.error(`request ${requestId}:`, error),
+    report: reportProblem,
   };
+}
+
+/** One line for the operator, with what the sender is not told. */
+export function reportProblem(requestId: string, { code, detail, cause }: ProblemError): void {
+  const reason = cause instanceof Error ? (cause.stack ?? cause.message) : cause;
+  report("error", "a request failed", { request_id: requestId, code, detail, reason });
 }

@@ -201,8 +201,9 @@ test("an administrator grants, sees and revokes only what lies within his own pa
   assert.equal((await fake.ask("GET", "/v1/tokens", { token: lesser })).status, 401);
 });
 
-test("readyz is 200 while entries are taken, and says what is wrong", async () => {
-  const fake = await makeFake();
+test("readyz is 200 while entries are taken, says what is wrong, and looks once a second", async () => {
+  let nowMs = 0;
+  const fake = await makeFake({ nowMs: () => nowMs });
   const ready = await fake.ask("GET", "/readyz");
   assert.deepEqual([ready.status, ((await ready.json()) as Members)["state"]], [200, "ready"]);
   const parts = { vault: { ok: false, problems: ["no answer"] } };
@@ -211,6 +212,9 @@ test("readyz is 200 while entries are taken, and says what is wrong", async () =
     ["not taking", 503],
   ] as const) {
     fake.ledger.readiness = { state, parts };
+    nowMs += 999;
+    assert.notEqual(((await (await fake.ask("GET", "/readyz")).json()) as Members)["state"], state);
+    nowMs += 1;
     const response = await fake.ask("GET", "/readyz");
     assert.equal(response.status, status);
     assert.deepEqual(await response.json(), { state, detail: "vault: no answer", parts });
@@ -252,6 +256,7 @@ test("the operator's calls demand the secret, and do what they say", async () =>
       }),
       ledger,
       "right",
+      () => assert.fail("nothing unforeseen happens here"),
     );
   const first = {
     ...{ origin: "o.example", system_retention_days: 3 },

@@ -50,6 +50,7 @@ test("an altered line is a problem and is never shown, by no route", async () =>
         assert.ok(!text.includes("number X") && !text.includes("bribes"), path);
         if (headers === NDJSON && response.status === 200) assert.equal(text, "broken off");
         else assert.equal(response.status, 500);
+        assert.equal(fake.reported.pop()!.code, "entry_altered");
       }
     }
     assert.equal((await problem(`${ENTRIES}/9/proof`)).code, "entry_altered");

@@ -9,6 +9,8 @@ import { AdmitCache } from "../../worker/admit.ts";
 import type { Services } from "../../worker/ask.ts";
 import type { Role } from "../../worker/ledger-api.ts";
 import { RequestCounter } from "../../worker/metrics.ts";
+import type { ProblemError } from "../../worker/problem.ts";
+import { ReadinessCache } from "../../worker/readiness-cache.ts";
 import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
 import { MemoryVault } from "../vault/memory-vault.ts";
@@ -20,7 +22,7 @@ export interface Fake {
   readonly vault: MemoryVault;
   readonly services: Services;
   /** What was reported to the operator. */
-  readonly reported: unknown[];
+  readonly reported: ProblemError[];
   /** A token with these roles for these logs. */
   token(roles: readonly Role[], logs?: readonly string[]): string;
   /** Sends a request through the app. */
@@ -45,7 +47,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   const ledger = await FakeLedger.start(index, vault);
   for (const name of ["_system", "_access", LOG, OTHER_LOG]) ledger.addLog(name, false);
   ledger.addLog(PUBLIC_LOG, true);
-  const reported: unknown[] = [];
+  const reported: ProblemError[] = [];
   const services: Services = {
     ledger,
     index: () => index,
@@ -54,9 +56,10 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     nowMs: Date.now,
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted: new AdmitCache(),
+    readiness: new ReadinessCache(),
     requests: new RequestCounter(),
     onLoopback: false,
-    report: (_, error) => void reported.push(error),
+    report: (_, problem) => void reported.push(problem),
     ...changes,
   };
   const app = createApp(() => services);

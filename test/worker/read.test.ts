@@ -5,6 +5,7 @@ import { toHex } from "../../storage/log/bytes.ts";
 import { decodeLine } from "../../storage/log/entry.ts";
 import { leafHash } from "../../storage/log/hash.ts";
 import { IndexError } from "../../storage/ports.ts";
+import { createApp } from "../../worker/app.ts";
 import { event, LOG, problemIn } from "./fake.ts";
 import { ENTRIES, makeLog, NDJSON, range, seqs, type Page } from "./reader.ts";
 
@@ -166,4 +167,27 @@ test("a seq that is none, or beyond the end, is refused", async () => {
   for (const path of [`${ENTRIES}/3`, `${ENTRIES}/3/proof`, `${ENTRIES}/9007199254740991`]) {
     assert.equal((await problem(path)).code, "entry_unknown", path);
   }
+});
+
+test("a stream breaks off when its reader's token is revoked", async () => {
+  let nowMs = 0;
+  const log = await makeLog(20, 1);
+  const { fake } = log;
+  const chunks = fake.index.chunks.bind(fake.index);
+  fake.index.chunks = (name, wanted) => chunks(name, { ...wanted, bytesMax: 1 });
+  const app = createApp(() => ({ ...fake.services, nowMs: () => nowMs }));
+  const headers = { ...NDJSON, authorization: `Bearer ${fake.token(["reader"])}` };
+  const response = await app.request(`${ENTRIES}?order=asc`, { headers }, {});
+  const stream = response.body!.getReader();
+  await stream.read();
+  nowMs += 1_000;
+  await stream.read();
+  for (const [id, token] of fake.ledger.tokenStatus) {
+    fake.ledger.tokenStatus.set(id, { ...token, revokedAt: "now" });
+  }
+  nowMs += 1_000;
+  await assert.rejects(async () => {
+    while (!(await stream.read()).done);
+  });
+  assert.deepEqual(fake.reported, []);
 });

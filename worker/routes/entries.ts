@@ -5,7 +5,7 @@ import { answer, answerJsonText, NDJSON_TYPE } from "../answer.ts";
 import { logOf, type Ask } from "../ask.ts";
 import { formatCursor, placeOf, type Order } from "../cursor.ts";
 import type { LogStatus } from "../ledger-api.ts";
-import { invalidRequest, ProblemError } from "../problem.ts";
+import { asProblem, invalidRequest, isOurFault, ProblemError } from "../problem.ts";
 import { parseInteger } from "../query.ts";
 import { lineAt, linePages, type LineSource, type ProvenLine } from "../reading.ts";
 
@@ -13,6 +13,9 @@ export const LIST_LIMIT_MAX = 1_000;
 export const LIST_LIMIT_DEFAULT = 100;
 /** A page of JSON ends early rather than grow beyond it: 1,000 lines of 65,535 bytes would be 65 MB. */
 export const LIST_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A stream may last for hours: its reader's right is looked at this often. */
+const ADMIT_AGAIN_MS = 1_000;
 
 /** The entries of a page, newest first unless asked otherwise; with `Accept: application/x-ndjson` a stream of lines. */
 export async function listEntries(ask: Ask): Promise<Response> {
@@ -75,18 +78,27 @@ function itemOf({ seq, text, leaf }: ProvenLine, log: LogStatus): string {
 /**
  * Exact lines, one read of the index for each pull of the client: whoever reads slowly costs no memory and
  * holds nothing open. The first page is read before the answer begins, so what can fail at once is a
- * problem document; later the stream breaks off, which HTTP shows as an incomplete body.
+ * problem document; later the stream breaks off, which HTTP shows as an incomplete body. It does so as well when
+ * the token is revoked meanwhile.
  */
 async function streamLines(ask: Ask, range: Range, limit: number): Promise<Response> {
   const pages = linePages(sourceOf(ask), cutTo(range, limit));
-  let next = await pages.next();
+  let page = await pages.next();
+  const goOn = admittedEach(ADMIT_AGAIN_MS, ask);
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        if (next.done === true) return controller.close();
-        controller.enqueue(joinLines(next.value));
-        next = await pages.next();
-        if (next.done === true) controller.close();
+        if (page.done === true) return controller.close();
+        controller.enqueue(joinLines(page.value));
+        try {
+          await goOn();
+          page = await pages.next();
+        } catch (error) {
+          const problem = asProblem(error);
+          if (isOurFault(problem)) ask.services.report(ask.requestId, problem);
+          throw problem;
+        }
+        if (page.done === true) controller.close();
       },
       async cancel() {
         await pages.return();
@@ -95,6 +107,16 @@ async function streamLines(ask: Ask, range: Range, limit: number): Promise<Respo
     { highWaterMark: 0 },
   );
   return answer(ask.requestId, 200, body, { "content-type": NDJSON_TYPE });
+}
+
+/** A call that meets the route's rule anew where the last time was so long ago. */
+function admittedEach(everyMs: number, { admitAgain, services }: Ask): () => Promise<void> {
+  let lastMs = services.nowMs();
+  return async () => {
+    if (services.nowMs() - lastMs < everyMs) return;
+    await admitAgain();
+    lastMs = services.nowMs();
+  };
 }
 
 const NEWLINE = encodeUtf8("\n");

@@ -12,8 +12,8 @@ export function healthz(ask: Ask): Response {
 
 /** 200 while entries are taken, sealed or not; 503 otherwise; always with each part's state. */
 export async function readyz(ask: Ask): Promise<Response> {
-  const readiness = await ask.services.ledger.ready();
-  return answerReadiness(ask.requestId, readiness);
+  const { ledger, nowMs, readiness } = ask.services;
+  return answerReadiness(ask.requestId, await readiness.get(nowMs, () => ledger.ready()));
 }
 
 export function answerReadiness(requestId: string, { state, parts }: Readiness): Response {
