@@ -5,8 +5,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** A collection of so small a heap takes some milliseconds, reading so much some hundred. */
-const BYTES_BETWEEN = 24 * 1024 * 1024;
+/** A collection of so small a heap takes some milliseconds, checking so much some hundred. */
+const BYTES_BETWEEN = 12 * 1024 * 1024;
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;

@@ -2,7 +2,6 @@
  * One thread of a verification: inflates and checks objects, and compares runs with the index, as it is told. What it
  * runs are the same functions as everywhere; only the bytes come by message.
  */
-import { hash } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { checkObject, type CheckContext } from "../../storage/flow/slot.ts";
 import { compareRun, type SealedRun } from "../../storage/flow/verify-index.ts";
@@ -12,6 +11,7 @@ import { BatchLines } from "../../storage/log/batch.ts";
 import type { ObjectVersion } from "../../storage/ports.ts";
 import { dropped } from "./garbage.ts";
 import { openIndexView, type IndexAddress } from "./index-view.ts";
+import { fastSha256 } from "./sha256.ts";
 
 export interface ThreadData {
   /** The index to compare with, if any. */
@@ -36,7 +36,6 @@ export type ThreadAnswer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: unknown };
 
-const sha256 = (data: Uint8Array): Uint8Array => hash("sha256", data, "buffer");
 const verify = webCryptoVerify();
 const { index: address } = workerData as ThreadData;
 const index = address === null ? null : openIndexView(address);
@@ -52,9 +51,9 @@ parentPort!.on("message", ({ id, job }: ThreadMessage) => {
 async function run(job: ThreadJob): Promise<unknown> {
   if (job.kind === "compare") {
     if (index === null) throw new Error("no index was given to compare with");
-    return compareRun({ index, sha256 }, job.run);
+    return compareRun({ index, sha256: fastSha256 }, job.run);
   }
-  const context = { ...job.context, gzip: nodeGzip, sha256, verify };
+  const context = { ...job.context, gzip: nodeGzip, sha256: fastSha256, verify };
   const checked = await checkObject(context, job.version, job.object);
   dropped(job.object.length + ("code" in checked ? 0 : checked.inflatedBytes));
   // The lines stay here: nobody asks for them, and moving them would only hold them longer.

@@ -9,12 +9,16 @@ import { build } from "esbuild";
 import type { CheckedObject, SlotContext } from "../../storage/flow/slot.ts";
 import type { SealedRun } from "../../storage/flow/verify-index.ts";
 import type { Finding } from "../../storage/log/findings.ts";
+import { BATCH_INFLATED_BYTES_MAX } from "../../storage/log/batch.ts";
 import type { ThreadAnswer, ThreadData, ThreadJob } from "./thread.ts";
 
 /** More only wait for the listing and the downloads, which are one thread's work. */
 const THREADS_MAX = 8;
 /** Room for young objects: what survives a batch is small, and a larger room is never given back. */
 const YOUNG_MEGABYTES = 8;
+
+/** Of inflated batches at once: two usual ones of 5 MB without waiting, of the largest (33 MB) one. */
+const INFLATED_BYTES_MAX = 32 * 1024 * 1024;
 
 interface Waiting {
   resolve(result: unknown): void;
@@ -31,6 +35,9 @@ interface Thread {
 export class Threads {
   readonly #threads: readonly Thread[];
   #lastId = 0;
+  #inflatedBytes = 0;
+  /** Those who wait for room, in order. */
+  readonly #entering: (() => void)[] = [];
 
   static async start(data: ThreadData, count = availableParallelism()): Promise<Threads> {
     const source = await bundle();
@@ -47,10 +54,17 @@ export class Threads {
   /** As `checkObject`, with the lines left behind; the object's bytes are given away. */
   readonly check: NonNullable<SlotContext["check"]> = async (context, version, object) => {
     const { log, keys, origin } = context;
+    const inflatedBytes = claimedBytes(object);
+    await this.#room(inflatedBytes);
     // A download may be a piece of a larger buffer, and only whole ones can be given away.
     const bytes = object.byteLength === object.buffer.byteLength ? object : object.slice();
     const job = { kind: "check", context: { log, keys, origin }, version, object: bytes } as const;
-    return (await this.#run(job, [bytes.buffer as ArrayBuffer])) as CheckedObject | Finding;
+    try {
+      return (await this.#run(job, [bytes.buffer as ArrayBuffer])) as CheckedObject | Finding;
+    } finally {
+      this.#inflatedBytes -= inflatedBytes;
+      for (const enter of this.#entering.splice(0)) enter();
+    }
   };
 
   readonly compare = async (run: SealedRun): Promise<readonly Finding[]> =>
@@ -58,6 +72,13 @@ export class Threads {
 
   async stop(): Promise<void> {
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+
+  async #room(bytes: number): Promise<void> {
+    while (this.#inflatedBytes > 0 && this.#inflatedBytes + bytes > INFLATED_BYTES_MAX) {
+      await new Promise<void>((resolve) => this.#entering.push(resolve));
+    }
+    this.#inflatedBytes += bytes;
   }
 
   #run(job: ThreadJob, transfer: ArrayBuffer[]): Promise<unknown> {
@@ -69,6 +90,13 @@ export class Threads {
       idle.worker.postMessage({ id, job }, transfer);
     });
   }
+}
+
+/** What a gzip member says of its length (RFC 1952 §2.3.1), in its last four bytes; nobody relies on it. */
+function claimedBytes(object: Uint8Array): number {
+  if (object.length < 4) return 0;
+  const claimed = new DataView(object.buffer, object.byteOffset + object.length - 4);
+  return Math.min(claimed.getUint32(0, true), BATCH_INFLATED_BYTES_MAX);
 }
 
 function startThread(source: string, data: ThreadData): Thread {
