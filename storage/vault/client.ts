@@ -49,7 +49,8 @@ export class S3Client {
     this.config = config;
     this.#answerMsMax = config.answerMsMax ?? ANSWER_MS_MAX;
     this.#client = new Client({
-      endPoint: endpoint.hostname,
+      // The package puts brackets around an IPv6 address itself.
+      endPoint: endpoint.hostname.replace(/^\[|\]$/g, ""),
       port: endpoint.port === "" ? (secure ? 443 : 80) : Number(endpoint.port),
       useSSL: secure,
       accessKey: config.accessKey,

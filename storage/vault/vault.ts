@@ -6,7 +6,8 @@
 import { createHash } from "node:crypto";
 import { VaultError } from "../ports.ts";
 import type { ObjectLock, ObjectVersion, PutOptions, PutResult, Vault } from "../ports.ts";
-import { S3Client, isBusy, nameRequest } from "./client.ts";
+import { busy, outcomeOf, parseAnswer, refused, unreadable } from "./answers.ts";
+import { S3Client, isBusy } from "./client.ts";
 import type { S3Answer, S3Request, VaultConfig } from "./client.ts";
 import { BrokenOff, isWorthAgain } from "./transport.ts";
 import { parseRetention, parseVersions } from "./xml.ts";
@@ -22,17 +23,6 @@ const READ_PAUSE_MS = 100;
 const PAGE_KEYS = 1000;
 /** The slot of a log's entry 0 (FORMAT §6). */
 const FIRST_SLOT = `${"0".repeat(16)}.jsonl.gz`;
-/** Codes that say the whole store is not ready, not that one object is damaged. */
-const STORE_BUSY = new Set([
-  "",
-  "RequestTimeout",
-  "ServerBusy",
-  "ServiceUnavailable",
-  "SlowDown",
-  "TooManyRequests",
-  "XMinioServerNotInitialized",
-]);
-
 export class MinioVault implements Vault {
   readonly #s3: S3Client;
   #sse: boolean;
@@ -76,7 +66,7 @@ export class MinioVault implements Vault {
       query: { retention: "", ...byVersion(versionId) },
     } as const;
     const answer = await this.#readObject(request);
-    if (answer.status === 200) return parse(request, answer, parseRetention);
+    if (answer.status === 200) return parseAnswer(request, answer, parseRetention);
     if (answer.errorCode === "NoSuchObjectLockConfiguration")
       return { mode: "none", retainUntilMs: 0 };
     throw unreadable(request, answer);
@@ -173,7 +163,7 @@ export class MinioVault implements Vault {
       if (isBusy(answer.status)) throw busy(request, answer, "nothing");
       // Also 206: MinIO's answer when an object's forged header stops its listing.
       if (answer.status !== 200) throw refused(request, answer);
-      const page: VersionsPage = parse(request, answer, parseVersions);
+      const page: VersionsPage = parseAnswer(request, answer, parseVersions);
       yield page;
       if (page.next === undefined) return;
       if (page.next.key === marker?.key && page.next.versionId === marker.versionId) {
@@ -240,47 +230,6 @@ function byVersion(versionId: string): { versionId: string } {
 function markers(next: NonNullable<VersionsPage["next"]>): Record<string, string> {
   if (next.versionId === "") return { "key-marker": next.key };
   return { "key-marker": next.key, "version-id-marker": next.versionId };
-}
-
-function parse<T>(request: S3Request, answer: S3Answer, parser: (xml: string) => T): T {
-  try {
-    return parser(new TextDecoder("utf-8", { fatal: true }).decode(answer.body));
-  } catch (error) {
-    const message = `the vault's answer to ${nameRequest(request)} makes no sense: ${String(error)}`;
-    throw new VaultError("vault_refused", message, "nothing", { cause: error });
-  }
-}
-
-function unreadable(request: S3Request, answer: S3Answer): VaultError {
-  const { status, errorCode } = answer;
-  if (status === 404 && errorCode !== "NoSuchBucket") {
-    return new VaultError("batch_missing", describe(request, answer));
-  }
-  // A delete marker has a version id and no bytes.
-  if (status === 405) return new VaultError("batch_missing", describe(request, answer));
-  if (isBusy(status) && STORE_BUSY.has(errorCode)) return busy(request, answer, "nothing");
-  if (isBusy(status) || errorCode === "XMinioObjectTampered") {
-    return new VaultError("batch_unreadable", describe(request, answer));
-  }
-  return refused(request, answer);
-}
-
-function busy(request: S3Request, answer: S3Answer, outcome: VaultError["outcome"]): VaultError {
-  return new VaultError("vault_unreachable", describe(request, answer), outcome);
-}
-
-/** A server that has not begun to serve has written nothing; any other 5xx may come after the write. */
-function outcomeOf(answer: S3Answer): VaultError["outcome"] {
-  return answer.errorCode === "XMinioServerNotInitialized" ? "nothing" : "unknown";
-}
-
-function refused(request: S3Request, answer: S3Answer): VaultError {
-  return new VaultError("vault_refused", describe(request, answer));
-}
-
-function describe(request: S3Request, answer: S3Answer): string {
-  const code = answer.errorCode === "" ? "" : ` ${answer.errorCode}`;
-  return `vault: ${answer.status}${code} in answer to ${nameRequest(request)}`;
 }
 
 function pause(ms: number): Promise<void> {

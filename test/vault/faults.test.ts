@@ -133,8 +133,14 @@ test("an object larger than any batch, another version, or a tampered one is unr
   await assert.rejects(get(), isVaultError("batch_unreadable"));
   store.answer = reply(200, "x", { "x-amz-version-id": "v2" });
   await assert.rejects(get(), isVaultError("batch_unreadable"));
-  store.answer = s3Error(400, "XMinioObjectTampered");
-  await assert.rejects(get(), isVaultError("batch_unreadable"));
+  for (const answer of [
+    s3Error(400, "InvalidRequest"),
+    s3Error(403, "InvalidObjectState"),
+    s3Error(206, "XMinioObjectTampered"),
+  ]) {
+    store.answer = answer;
+    await assert.rejects(get(), isVaultError("batch_unreadable"));
+  }
 });
 
 test("a store that is not ready says nothing about an object", async () => {
@@ -149,6 +155,8 @@ test("missing is what the store says is missing, not a missing bucket or a refus
   store.answer = s3Error(404, "NoSuchVersion");
   await assert.rejects(get(), isVaultError("batch_missing"));
   store.answer = s3Error(405, "MethodNotAllowed");
+  await assert.rejects(get(), isVaultError("batch_missing"));
+  store.answer = s3Error(400, "InvalidArgument");
   await assert.rejects(get(), isVaultError("batch_missing"));
   store.answer = s3Error(404, "NoSuchBucket");
   await assert.rejects(get(), isVaultError("vault_refused"));

@@ -20,7 +20,6 @@ after(() => Promise.all([minio.stop(), workerd.stop()]));
 vaultContract("workerd", () => workerd.vault({ ...minio, ...minio.worker }));
 
 test("workerd: the lock self-test passes all 19 checks with the worker's key", async () => {
-  const started = performance.now();
   const { ok, checks } = await workerd.selfTest({ ...minio, ...minio.worker });
   assert.ok(ok);
   assert.deepEqual(
@@ -28,7 +27,6 @@ test("workerd: the lock self-test passes all 19 checks with the worker's key", a
     [],
   );
   assert.equal(checks.length, 19);
-  assert.ok(performance.now() - started < 1000);
 });
 
 test("workerd: a store that went away is unreachable, at once, and can be used when it is back", async () => {
