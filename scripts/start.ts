@@ -6,25 +6,15 @@ import { relative } from "node:path";
 import { type Config, ConfigError, readCommand } from "./config.ts";
 import { DataFolder, DataFolderInUse } from "./parts/data-folder.ts";
 import { type Identity, loadIdentity } from "./parts/identity.ts";
-import { startNoMoreParts } from "./parts/part.ts";
-import { endProcess } from "./parts/process-identity.ts";
 import { type Instance, startInstance } from "./parts/worker-instance.ts";
-
-/** A part that is cut off while it starts gets this long. */
-const CUT_GRACE_MS = 5_000;
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
 // Handlers come before anything that would have to be stopped.
-let asked = 0;
+// A Ctrl-C comes twice under npm, from the terminal and from npm, so a second one hurries nothing.
 const stopAsked = new Promise<void>((resolve) => {
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      asked += 1;
-      if (asked === 1) resolve();
-      else say("Already stopping.");
-    });
-  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => resolve());
 });
 // Whoever read the output may go away (`npm start | head`); the instance stays.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
@@ -57,12 +47,12 @@ async function run(config: Config, data: DataFolder): Promise<number> {
       stopAsked.then(() => null),
     ]);
   } catch (error) {
-    await endParts(data);
+    await data.endParts();
     throw error;
   }
   if (!instance) {
     say("Stopped before it was ready.");
-    await endParts(data);
+    await data.endParts();
     return 1;
   }
   const { failed } = instance;
@@ -76,13 +66,6 @@ async function run(config: Config, data: DataFolder): Promise<number> {
   await instance.stop();
   say("Stopped.");
   return reason ? 1 : 0;
-}
-
-/** For a start that did not get through: ends what it had started, in whatever state that is. */
-async function endParts(data: DataFolder): Promise<void> {
-  startNoMoreParts();
-  const parts = Object.values(data.running.parts);
-  await Promise.all(parts.map((identity) => endProcess(identity, CUT_GRACE_MS)));
 }
 
 async function announceWhenReady(

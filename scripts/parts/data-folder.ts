@@ -19,6 +19,7 @@ import { chmod, mkdir, realpath } from "node:fs/promises";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type FileLock, tryFileLock } from "./file-lock.ts";
+import { startNoMoreParts } from "./part.ts";
 import {
   endProcess,
   findProcesses,
@@ -58,7 +59,7 @@ export class DataFolderInUse extends Error {
   }
 }
 
-/** A part that a killed supervisor left behind gets this long to end by itself. */
+/** A part that is ended without its supervisor's care gets this long to end by itself. */
 const LEFTOVER_GRACE_MS = 5_000;
 
 /** Not `INDELIBLE_`, whose names are settings. */
@@ -129,6 +130,13 @@ export class DataFolder {
 
   async recordUrl(url: string): Promise<void> {
     await this.#record({ url });
+  }
+
+  /** Ends every part that runs, in whatever state it is, and lets none be started. */
+  async endParts(): Promise<void> {
+    startNoMoreParts();
+    const parts = Object.values(this.#running.parts);
+    await Promise.all(parts.map((identity) => endProcess(identity, LEFTOVER_GRACE_MS)));
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@
  * The index and the vault as the configuration has them: local ones are started, configured ones are
  * taken as they are. Whoever needs data without the worker (restore, backup, …) uses `withStores`.
  */
+import { constants } from "node:os";
 import type { Config, S3Config } from "../config.ts";
 import { DataFolder } from "./data-folder.ts";
 import { LOCAL_BUCKET, LOCAL_REGION, startMinioServer } from "./minio.ts";
@@ -54,13 +55,22 @@ export async function startStores(config: Config, data: DataFolder, say: Say): P
   throw (index.status === "rejected" ? index : (vault as PromiseRejectedResult)).reason;
 }
 
-/** Locks the data folder, starts what is local, runs `use`, and stops it all, whatever happened. */
+/**
+ * Locks the data folder, starts what is local, runs `use`, and stops it all, whatever happened: also on a
+ * signal, which ends the process with the code that shells know (128 and the signal's number).
+ */
 export async function withStores<T>(
   config: Config,
   say: Say,
   use: (stores: Stores, data: DataFolder) => Promise<T>,
 ): Promise<T> {
   const data = await DataFolder.open(config.dataDir, say);
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+    await data.endParts();
+    await data.close();
+    process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of SIGNALS) process.once(signal, onSignal);
   try {
     const stores = await startStores(config, data, say);
     try {
@@ -69,9 +79,12 @@ export async function withStores<T>(
       for (const { part } of stores.parts) await part.stop();
     }
   } finally {
+    for (const signal of SIGNALS) process.off(signal, onSignal);
     await data.close();
   }
 }
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function startIndex(data: DataFolder) {
   const dir = data.path("libsql");
