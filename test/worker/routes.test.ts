@@ -4,57 +4,9 @@
  */
 import assert from "node:assert/strict";
 import test from "node:test";
-import type { Role } from "../../worker/ledger-api.ts";
 import { ROUTES, type Route } from "../../worker/routes.ts";
 import { event, LOG, makeFake, OTHER_LOG, problemIn, PUBLIC_LOG, type Fake } from "./fake.ts";
-
-const ROLES: readonly Role[] = ["writer", "reader", "auditor", "admin"];
-
-/** Roles that may, by route; `anyone` needs no token. The writer of the proof is the entry's own. */
-const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
-  "POST /v1/logs": ["admin"],
-  "GET /v1/logs": ROLES,
-  "GET /v1/logs/:log": ROLES,
-  "POST /v1/logs/:log/entries": ["writer"],
-  "GET /v1/logs/:log/entries": ["reader", "auditor"],
-  "GET /v1/logs/:log/entries/:seq": ["reader", "auditor"],
-  "GET /v1/logs/:log/entries/:seq/proof": ["reader", "auditor"],
-  "GET /v1/logs/:log/checkpoint": ["reader", "auditor"],
-  "GET /v1/logs/:log/consistency": ["reader", "auditor"],
-  "GET /v1/logs/:log/seals": ["auditor"],
-  "GET /v1/logs/:log/seals/:first": ["auditor"],
-  "POST /v1/logs/:log/seal": ["auditor", "admin"],
-  "POST /v1/tokens": ["admin"],
-  "GET /v1/tokens": ["admin"],
-  "DELETE /v1/tokens/:id": ["admin"],
-  "GET /tlog/:log/checkpoint": ["reader", "auditor"],
-  "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
-  "GET /healthz": "anyone",
-  "GET /readyz": "anyone",
-  "GET /metrics": ROLES,
-};
-
-/** A body that the route takes, for those that take one. */
-function bodyOf(name: string): unknown {
-  if (name.endsWith("/entries")) return event("invoice.paid");
-  if (name === "POST /v1/logs") return { name: "acme.new", retention_days: 1 };
-  if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
-  return undefined;
-}
-
-/** A path of the route that leads to something. */
-function pathOf({ path }: Route, log: string, tokenId = "abcdefghijkl"): string {
-  const query = path.endsWith("/consistency") ? "?from=1&to=3" : "";
-  const filled = path
-    .replace(":log", log)
-    .replace(":seq", "1")
-    .replace(":first", "0")
-    .replace(":id", tokenId)
-    .replace(":rest{.+}", "0/000.p/3");
-  return filled + query;
-}
-
-const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
+import { ALLOWED, bodyOf, nameOf, pathOf, ROLES } from "./expected.ts";
 
 /** Logs with three entries, one of them by somebody, all sealed. */
 async function makeFilled(): Promise<Fake> {
