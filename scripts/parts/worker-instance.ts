@@ -121,6 +121,7 @@ function sayWorkerLine(line: string, say: Say): void {
 function workerVars(config: Config, identity: Identity, stores: Stores): Record<string, string> {
   return {
     INDELIBLE_ORIGIN: identity.origin,
+    INDELIBLE_LISTEN: `${config.listen.host}:${config.listen.port}`,
     INDELIBLE_SEAL_SECONDS: String(config.sealSeconds),
     INDELIBLE_SEAL_ENTRIES: String(config.sealEntries),
     INDELIBLE_SYSTEM_RETENTION_DAYS: String(config.systemRetentionDays),
