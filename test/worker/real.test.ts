@@ -115,6 +115,13 @@ test("a public log is read under /tlog without a token, the others are not", asy
   }
 });
 
+test("numbers are for this machine and for tokens", async () => {
+  assert.match(await (await ask("GET", "/metrics")).text(), /^indelible_entries \d+$/m);
+  const headers = { "x-forwarded-for": "192.0.2.1" };
+  assert.equal((await ask("GET", "/metrics", { headers })).status, 401);
+  assert.equal((await ask("GET", "/metrics", { headers, token: writer })).status, 200);
+});
+
 test("a revoked token is refused by the next read and the next append", async () => {
   const { token, id } = await newToken(["writer", "reader"], [LOG]);
   const path = `/v1/logs/${LOG}/entries`;
