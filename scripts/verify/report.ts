@@ -133,7 +133,7 @@ function table(logs: readonly LogReport[]): string[] {
   );
 }
 
-function findingLines(finding: Finding): string[] {
+export function findingLines(finding: Finding): string[] {
   const { code, log, first, last, object, version, expected, found, hint } = finding;
   const entries =
     first === null ? "" : first === last ? ` entry ${first}` : ` entries ${first}–${last}`;
