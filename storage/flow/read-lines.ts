@@ -41,10 +41,14 @@ export async function* readLines(
 
 function* linesOf(chunk: Chunk, sha256: Sha256): Generator<IndexLine> {
   const texts = chunk.lines.split("\n");
-  for (const [offset, text] of texts.entries()) {
+  const count = Math.min(texts.length, chunk.count);
+  for (const [offset, text] of texts.slice(0, count).entries()) {
     const bytes = encodeUtf8(text);
     const leaf = leafHash(bytes, sha256);
     const stored = chunk.leaves.subarray(offset * HASH_BYTES, (offset + 1) * HASH_BYTES);
-    yield { seq: chunk.first + offset, text, bytes, leaf, holds: equalBytes(leaf, stored) };
+    // A chunk with more or fewer lines than it was committed with: its last one cannot be right.
+    const whole = texts.length === chunk.count || offset + 1 < count;
+    const holds = whole && equalBytes(leaf, stored);
+    yield { seq: chunk.first + offset, text, bytes, leaf, holds };
   }
 }

@@ -82,6 +82,9 @@ export class Gate {
       put: call("put", (...args: Parameters<Vault["put"]>) => vault().put(...args)),
       get: call("get", (key: string, version: string) => vault().get(key, version)),
       lock: call("lock", (key: string, version: string) => vault().lock(key, version)),
+      extendLock: call("extendLock", (...args: Parameters<Vault["extendLock"]>) =>
+        vault().extendLock(...args),
+      ),
       async *versions(prefix, after) {
         yield* await list(prefix, after);
       },

@@ -4,6 +4,7 @@
  * hundred times faster.
  */
 import { createHash, randomBytes } from "node:crypto";
+import { afterEach } from "node:test";
 import { nodeGzip } from "../../storage/gzip.ts";
 import { newKeyPairSigner, seedSigner, webCryptoVerify } from "../../storage/keys.ts";
 import { toHex } from "../../storage/log/bytes.ts";
@@ -28,6 +29,13 @@ export const START_MS = Date.parse("2026-03-01T00:00:00.000Z");
 
 const verify = webCryptoVerify();
 const logKey = await seedSigner(new Uint8Array(32).fill(7));
+
+/** Also where a test failed: nothing goes on behind it. */
+const worlds = new Set<World>();
+afterEach(() => {
+  for (const world of worlds) world.crash();
+  worlds.clear();
+});
 
 export interface WorldOptions {
   readonly logs?: readonly string[];
@@ -60,6 +68,7 @@ export class World {
 
   constructor({ logs = ["a", "b"], settings = {} }: WorldOptions = {}) {
     hastenPauses();
+    worlds.add(this);
     this.logs = logs;
     const limits = { sealSeconds: 300, sealEntries: 1e9, sealBytes: 32 * 1024 * 1024 };
     this.settings = { origin: ORIGIN, ...limits, ...settings };
