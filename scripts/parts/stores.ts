@@ -65,11 +65,12 @@ export async function withStores<T>(
   use: (stores: Stores, data: DataFolder) => Promise<T>,
 ): Promise<T> {
   const data = await DataFolder.open(config.dataDir, say);
-  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     await data.endParts();
     await data.close();
     process.exit(128 + constants.signals[signal]);
   };
+  const onSignal = (signal: NodeJS.Signals): void => void end(signal);
   for (const signal of SIGNALS) process.once(signal, onSignal);
   try {
     const stores = await startStores(config, data, say);
