@@ -187,6 +187,8 @@ export interface Vault {
   get(key: string, versionId: string): Promise<Uint8Array>;
   /** The lock of one version, from GET ?retention alone. */
   lock(key: string, versionId: string): Promise<ObjectLock>;
+  /** Makes the COMPLIANCE lock of one version longer. A lock that is as long already stays; shorter is refused by the store. */
+  extendLock(key: string, versionId: string, retainUntilMs: number): Promise<void>;
   /** All versions and markers whose key begins with `prefix`, in key order, newest first within a key; `after`: only keys beyond it. */
   versions(prefix: string, after?: string): AsyncIterable<ObjectVersion>;
   /** First-level prefixes that end in `/`: the logs that have something in the vault, and `_indelible`. */

@@ -16,10 +16,11 @@ import { KeyRing, type LedgerHooks } from "./key-ring.ts";
 import { frozenFinding, loadLog, type Loaded } from "./load.ts";
 import { MemoKeeper } from "./memo-keeper.ts";
 import { Recovery } from "./recovery.ts";
-import { Refusal } from "./refusal.ts";
+import { frozenRefusal, Refusal } from "./refusal.ts";
 import { sealLog } from "./seal.ts";
 import { Sealer } from "./sealer.ts";
 import { newState, sealedHeadOf, type LogState, type Parts, type Settings } from "./state.ts";
+import { SystemLocks } from "./system-locks.ts";
 
 export type { LedgerHooks } from "./key-ring.ts";
 export { refusalOf } from "./refusal.ts";
@@ -39,6 +40,7 @@ export class Ledger {
   readonly #keys: KeyRing;
   readonly #appender: Appender;
   readonly #memo: MemoKeeper;
+  readonly #systemLocks: SystemLocks;
   readonly #recovery: Recovery;
   /** Logs of which nothing is known that was promised, until `instance.unproven` says so. */
   readonly #unproven = new Set<string>();
@@ -81,6 +83,7 @@ export class Ledger {
     this.#parts = parts;
     this.#settings = settings;
     this.#memo = memo;
+    this.#systemLocks = new SystemLocks(parts);
     this.#firstHeads = heads;
     this.clock = clock;
     this.#keys = new KeyRing(parts, settings, hooks, {
@@ -359,6 +362,7 @@ export class Ledger {
     if (outcome.kind === "altered") this.freeze(state, outcome.finding);
     // The slot holds what we did not put: the comparison starts again.
     if (outcome.kind === "taken") await this.#reload(state);
+    if (state.name === SYSTEM_LOG) await this.#systemLocks.follow(this.#retentionDays(SYSTEM_LOG));
   }
 
   /** The first batch of a log is put only after the batch of `_system` that holds its `log.created`. */
@@ -390,10 +394,4 @@ export class Ledger {
     if (found === undefined) throw new Refusal("log_unknown", `${log} is not in _system`);
     return found.retentionDays;
   }
-}
-
-function frozenRefusal(finding: Finding): Refusal {
-  return new Refusal("frozen", `${finding.log} is frozen: ${finding.code}. ${finding.hint}`, {
-    retryAfterSeconds: 60,
-  });
 }

@@ -2,6 +2,8 @@
  * The one error with which a flow says no. `code` is a problem's word from the contract (API §4), so the
  * HTTP side needs no translation; nothing has been written for the request that gets it.
  */
+
+import type { Finding } from "../log/findings.ts";
 import { IndexError, VaultError } from "../ports.ts";
 
 export type RefusalCode =
@@ -62,4 +64,11 @@ export function refusalOf(error: unknown): Refusal | null {
     return new Refusal("vault_unreachable", error.message, { retryAfterSeconds: 5, cause: error });
   }
   return null;
+}
+
+/** No entry is taken until a person has looked. */
+export function frozenRefusal(finding: Finding): Refusal {
+  return new Refusal("frozen", `${finding.log} is frozen: ${finding.code}. ${finding.hint}`, {
+    retryAfterSeconds: 60,
+  });
 }

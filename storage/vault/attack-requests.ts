@@ -6,7 +6,8 @@ import { createHash } from "node:crypto";
 import type { Canary } from "./canary.ts";
 import type { S3Answer, S3Client, S3Request } from "./client.ts";
 import { encodeSnowball, encodeUnsignedChunks } from "./snowball.ts";
-import { formatRetainUntil, putRequest } from "./vault.ts";
+import { putRetention, withXml } from "./retention-request.ts";
+import { putRequest } from "./vault.ts";
 import { escapeXml, parseUploadId } from "./xml.ts";
 
 /** What a check does; its answer is judged elsewhere. */
@@ -150,15 +151,6 @@ function putBeside(canary: Canary): S3Request {
   return { ...putCanary(canary), key: `${canary.key}.digest` };
 }
 
-function putRetention(canary: Canary, mode: string, retainUntilMs: number): S3Request {
-  const query = { retention: "", versionId: canary.versionId };
-  const date = formatRetainUntil(retainUntilMs);
-  return withXml(
-    { method: "PUT", key: canary.key, query },
-    `<Retention><Mode>${mode}</Mode><RetainUntilDate>${date}</RetainUntilDate></Retention>`,
-  );
-}
-
 function archive(canary: Canary): Uint8Array {
   return encodeSnowball(canary.key, canary.versionId, OTHER_BYTES);
 }
@@ -186,12 +178,6 @@ function withHeaders(request: S3Request, headers: Record<string, string>): S3Req
 }
 
 /** With the digest that S3 wants on all requests that configure or delete. */
-function withXml(request: S3Request, xml: string): S3Request {
-  const body = new TextEncoder().encode(xml);
-  const headers = { "content-md5": createHash("md5").update(body).digest("base64") };
-  return withHeaders({ ...request, body }, headers);
-}
-
 function sha256(text: string | Uint8Array, encoding: "base64" | "hex"): string {
   return createHash("sha256").update(text).digest(encoding);
 }

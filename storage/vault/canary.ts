@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { VaultError } from "../ports.ts";
 import type { Vault } from "../ports.ts";
-import { formatRetainUntil } from "./vault.ts";
+import { formatRetainUntil } from "./retention-request.ts";
 
 /** Where canaries lie; readers of logs pass over everything under `_indelible/`. */
 export const CANARY_PREFIX = "_indelible/canary/";

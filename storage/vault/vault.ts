@@ -10,6 +10,7 @@ import { busy, outcomeOf, parseAnswer, refused, unreadable } from "./answers.ts"
 import { S3Client, isBusy } from "./client.ts";
 import type { S3Answer, S3Request, VaultConfig } from "./client.ts";
 import { BrokenOff, isWorthAgain } from "./transport.ts";
+import { formatRetainUntil, putRetention } from "./retention-request.ts";
 import { parseRetention, parseVersions } from "./xml.ts";
 import type { VersionsPage } from "./xml.ts";
 
@@ -70,6 +71,15 @@ export class MinioVault implements Vault {
     if (answer.errorCode === "NoSuchObjectLockConfiguration")
       return { mode: "none", retainUntilMs: 0 };
     throw unreadable(request, answer);
+  }
+
+  async extendLock(key: string, versionId: string, retainUntilMs: number): Promise<void> {
+    const found = await this.lock(key, versionId);
+    if (found.mode === "COMPLIANCE" && found.retainUntilMs >= retainUntilMs) return;
+    const request = putRetention({ key, ...byVersion(versionId) }, "COMPLIANCE", retainUntilMs);
+    const answer = await this.#s3.send(request);
+    if (isBusy(answer.status)) throw busy(request, answer, outcomeOf(answer));
+    if (answer.status !== 200) throw refused(request, answer);
   }
 
   /** Throws `batch_unreadable` where an object hides what was asked for from the listing. */
@@ -214,11 +224,6 @@ export function putRequest(key: string, body: Uint8Array, options: PutOptions): 
       ...(options.ifAbsent ? { "if-none-match": "*" } : {}),
     },
   };
-}
-
-/** Up to the whole second: some stores keep no milliseconds, and none may keep less than was asked. */
-export function formatRetainUntil(timeMs: number): string {
-  return new Date(Math.ceil(timeMs / 1000) * 1000).toISOString();
 }
 
 function byVersion(versionId: string): { versionId: string } {

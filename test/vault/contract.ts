@@ -48,6 +48,18 @@ export function vaultContract(name: string, open: () => Vault): void {
     }
   });
 
+  test(`${name}: a lock is made longer, and never shorter`, async () => {
+    const vault = open();
+    const key = `${place()}/longer`;
+    const versionId = await putNew(vault, key, Buffer.from("x"));
+    const laterMs = Math.ceil(Date.now() / 1000) * 1000 + 5 * HOUR_MS;
+    await vault.extendLock(key, versionId, laterMs);
+    const longer = { mode: "COMPLIANCE", retainUntilMs: laterMs };
+    assert.deepEqual(await vault.lock(key, versionId), longer);
+    await vault.extendLock(key, versionId, laterMs - HOUR_MS);
+    assert.deepEqual(await vault.lock(key, versionId), longer);
+  });
+
   test(`${name}: a taken slot stays as it is; without the condition a version goes on top`, async () => {
     const vault = open();
     const key = `${place()}/slot`;

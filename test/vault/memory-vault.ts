@@ -68,6 +68,14 @@ export class MemoryVault implements Vault {
     return this.#find(key, versionId).lock;
   }
 
+  async extendLock(key: string, versionId: string, retainUntilMs: number): Promise<void> {
+    await this.#reading("extendLock", key);
+    const stored = this.#find(key, versionId);
+    const wholeMs = Math.ceil(retainUntilMs / 1000) * 1000;
+    if (stored.lock.mode === "COMPLIANCE" && stored.lock.retainUntilMs >= wholeMs) return;
+    stored.lock = { mode: "COMPLIANCE", retainUntilMs: wholeMs };
+  }
+
   async *versions(prefix: string, after = ""): AsyncGenerator<ObjectVersion> {
     await this.#reading("versions", prefix);
     for (const key of this.keys()) {

@@ -8,6 +8,7 @@ import type { VaultConfig } from "../../storage/vault/vault.ts";
 export type VaultCall =
   | { method: "put"; key: string; body: string; options: PutOptions }
   | { method: "get" | "lock"; key: string; versionId: string }
+  | { method: "extendLock"; key: string; versionId: string; retainUntilMs: number }
   | { method: "versions"; prefix: string; after?: string }
   | { method: "prefixes" | "nowMs" | "selftest" };
 
@@ -38,6 +39,8 @@ async function run(config: VaultConfig, call: VaultCall): Promise<unknown> {
       return Buffer.from(await vault.get(call.key, call.versionId)).toString("base64");
     case "lock":
       return await vault.lock(call.key, call.versionId);
+    case "extendLock":
+      return await vault.extendLock(call.key, call.versionId, call.retainUntilMs);
     case "versions": {
       const found = [];
       for await (const one of vault.versions(call.prefix, call.after)) found.push(one);

@@ -83,6 +83,9 @@ class WorkerdVault implements Vault {
   async lock(key: string, versionId: string): Promise<ObjectLock> {
     return (await this.#call({ method: "lock", key, versionId })) as ObjectLock;
   }
+  async extendLock(key: string, versionId: string, retainUntilMs: number): Promise<void> {
+    await this.#call({ method: "extendLock", key, versionId, retainUntilMs });
+  }
   async *versions(prefix: string, after?: string): AsyncGenerator<ObjectVersion> {
     const call = { method: "versions", prefix, ...(after === undefined ? {} : { after }) } as const;
     yield* (await this.#call(call)) as ObjectVersion[];
