@@ -11,7 +11,7 @@ const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 30_000;
 /** A part that ran this long begins again with the shortest pause. */
 const STEADY_MS = 60_000;
-/** So many failed starts in a row (4 s of pauses) are no accident. */
+/** So many failed starts in a row (0.25 + 0.5 + 1 + 2 + 4 s of pauses) are no accident. */
 const FAILED_STARTS_MAX = 5;
 /** Of a part's last lines, those shown when it died. */
 const LINES_SHOWN = 5;

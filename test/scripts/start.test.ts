@@ -3,9 +3,11 @@
  * left behind, whoever ends whom.
  */
 import assert from "node:assert/strict";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
+import { findGoProgram, MINIO } from "../../scripts/parts/go-program.ts";
 import { isRunning } from "../../scripts/parts/process-identity.ts";
 import { startInstance } from "../parts/instance.ts";
 import { startMinio } from "../parts/minio.ts";
@@ -165,6 +167,30 @@ test("stores of one's own are used as they are, and nothing local is started for
   }
 });
 
+test("a part that cannot start ends the start with its own last lines", async () => {
+  await withMinioScript(`echo "the drive is upside down" >&2; exit 3`, async (MINIO_BIN) => {
+    const instance = await startInstance({ env: { MINIO_BIN }, awaitReady: false });
+    assert.equal(await instance.ended(), 1);
+    assert.match(instance.output(), /^MinIO ended while it was starting \(exit code 3\)/m);
+    assert.match(instance.output(), /^ {2}MinIO \| the drive is upside down$/m);
+    await instance.stop();
+  });
+});
+
+test("a part that cannot be started again ends everything, with its own last lines", async () => {
+  const real = await findGoProgram(MINIO, console.error);
+  const broken = `[ -e "$0.broken" ] && { echo "the drive is gone" >&2; exit 3; }; exec ${real} "$@"`;
+  await withMinioScript(broken, async (MINIO_BIN) => {
+    const instance = await startInstance({ env: { MINIO_BIN } });
+    await writeFile(`${MINIO_BIN}.broken`, "");
+    await instance.kill("minio");
+    assert.equal(await instance.ended(), 1);
+    const failures = instance.output().match(/^ {2}MinIO \| the drive is gone$/gm);
+    assert.equal(failures?.length, 5, "each failed start is said");
+    await instance.stop();
+  });
+});
+
 test("a port that is taken is named, and what had started is ended", async () => {
   const first = await startInstance();
   const listen = new URL(first.url).host;
@@ -204,3 +230,19 @@ test("another origin than that of the first start is refused", async () => {
   );
   await instance.stop();
 });
+
+/** A `minio` of our own that tells its version and otherwise runs the script. */
+async function withMinioScript(
+  script: string,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "indelible-bin-"));
+  const path = join(folder, "minio");
+  const version = `[ "$1" = --version ] && { echo minio version 0; exit; }`;
+  await writeFile(path, `#!/bin/sh\n${version}\n${script}\n`, { mode: 0o755 });
+  try {
+    await use(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
