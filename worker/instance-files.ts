@@ -9,7 +9,7 @@ import { encodeUtf8, toHex } from "../storage/log/bytes.ts";
 import { parseVkey } from "../storage/log/note.ts";
 import howToVerify from "../FORMAT.md";
 import type { Env } from "./env.ts";
-import type { LedgerParts } from "./ledger-parts.ts";
+import { report, type LedgerParts } from "./ledger-parts.ts";
 
 export class InstanceFiles implements LedgerHooks {
   readonly #env: Env;
@@ -29,7 +29,18 @@ export class InstanceFiles implements LedgerHooks {
   ): Promise<void> {
     await this.#writeFolder(`${log}.vkey`, `${vkey}\n`);
     await this.#writeFolder(`${log}.receipt.vkey`, receiptVkeys.map((key) => `${key}\n`).join(""));
-    const newest = [vkey, ...receiptVkeys.slice(0, 1)];
+    // Not awaited: a vault that is away keeps nobody's first entry waiting. The next start makes up for it.
+    void this.#publishInVault([vkey, ...receiptVkeys.slice(0, 1)], retentionDays).catch(
+      (error: unknown) => {
+        report("warn", "verifier keys were not written into the vault", {
+          log,
+          reason: String(error),
+        });
+      },
+    );
+  }
+
+  async #publishInVault(newest: readonly string[], retentionDays: number): Promise<void> {
     for (const key of newest) {
       const id = toHex(parseVkey(key).keyId);
       await this.#writeVault(`_indelible/keys/${id}.vkey`, `${key}\n`, retentionDays);
@@ -58,7 +69,7 @@ export class InstanceFiles implements LedgerHooks {
         : "text/plain; charset=utf-8",
     });
     if (put.kind === "put") {
-      this.#parts.report("info", "written into the vault", {
+      report("info", "written into the vault", {
         key,
         until: formatTime(retainUntilMs),
       });

@@ -247,11 +247,17 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     this.#startProblem = null;
     lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.
-    void ledger.openAll().catch((error: unknown) => {
+    void openAll(ledger).catch((error: unknown) => {
       report("warn", "not every log could be opened", { reason: String(error) });
     });
     return this.#started;
   }
+}
+
+/** Opens all logs, and makes up for keys that an earlier start or a restore left unpublished. */
+async function openAll(ledger: LedgerFlow): Promise<void> {
+  await ledger.openAll();
+  for (const log of ledger.directory.logs.keys()) await ledger.publishKeys(log);
 }
 
 /** Checked again here, at commit time: a revocation that came first holds. */

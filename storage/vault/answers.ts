@@ -61,7 +61,7 @@ export function parseAnswer<T>(
   parser: (xml: string) => T,
 ): T {
   try {
-    return parser(new TextDecoder("utf-8", { fatal: true }).decode(answer.body));
+    return parser(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(answer.body));
   } catch (error) {
     const message = `the vault's answer to ${nameRequest(request)} makes no sense: ${String(error)}`;
     throw new VaultError("vault_refused", message, "nothing", { cause: error });
