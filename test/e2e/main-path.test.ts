@@ -4,19 +4,22 @@
  * the index thrown away and built again from the vault.
  */
 import assert from "node:assert/strict";
+import { rename } from "node:fs/promises";
+import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { checkReceipt } from "../../storage/log/receipt.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
-import { keysOf } from "./checkpoints.ts";
+import { holdTogether, keysOf } from "./checkpoints.ts";
 import { call, readWholeLog, type Acknowledged, type WholeLog } from "./client.ts";
-import { verify } from "./command.ts";
+import { runCommand, verify } from "./command.ts";
 import { editLine } from "./database.ts";
 import { assertProblem } from "./problems.ts";
 import { listSeals, sealNow, sealReply } from "./sealing.ts";
 import { sha256 } from "./sha256.ts";
 import { auditorStore, getObject, listVersions, secretStore } from "./store.ts";
+import { until } from "./until.ts";
 
 interface Page {
   readonly entries: readonly { readonly seq: number; readonly entry: unknown }[];
@@ -261,6 +264,39 @@ test("a line edited in the database file is named by verify and never served", a
   assert.match(gunzipSync(object).toString("utf8"), /"alice"/);
 });
 
+test("the index thrown away comes back from the vault: same lines, hashes, tokens, ids", async () => {
+  await instance.signal("SIGTERM");
+  await rename(join(instance.dataDir, "libsql"), join(instance.dataDir, "libsql.aside"));
+  const restored = await runCommand("restore", instance.dataDir);
+  assert.equal(restored.code, 0, restored.stdout + restored.stderr);
+  await instance.restart();
+  await until("the log is open", async () => {
+    const reply = await call(instance.url, `/v1/logs/${LOG}/entries`, {
+      token: token(),
+      body: JSON.stringify({ ...EVENT, details: { n: 6 } }),
+      headers: { "idempotency-key": "key-6" },
+    });
+    if (reply.status !== 201) return null;
+    const [entry] = reply.json<Acknowledged>().entries;
+    assert.equal(entry!.seq, 6);
+    assert.equal(entry!.hash, whole.leaves[6]);
+    assert.equal(entry!.duplicate, true);
+    return entry!;
+  });
+  const after = await readWholeLog(instance.url, LOG, token());
+  assert.deepEqual(after.lines.slice(0, whole.lines.length), whole.lines);
+  const next = await append(JSON.stringify(EVENT));
+  assert.equal(next.first, after.lines.length);
+  const now = await readWholeLog(instance.url, LOG, token());
+  assert.equal(await checkReceipts(now.lines), whole.lines.length);
+  const sealed = await sealNow(instance.url, LOG, token());
+  handedOut.push(sealed!.checkpoint);
+
+  const keys = await keysOf(instance.dataDir, LOG);
+  await holdTogether(handedOut, keys, now);
+  assert.equal((await verify(instance.dataDir)).code, 0);
+});
+
 test("an unsealed line that was edited is never sealed: the log freezes", async () => {
   const { first } = await append(JSON.stringify({ ...EVENT, details: { secret: "before" } }));
   await instance.killSupervisor();
@@ -277,5 +313,5 @@ test("an unsealed line that was edited is never sealed: the log freezes", async 
   const ready = await call(instance.url, "/readyz");
   assert.match(ready.text, /demo: entry_altered/);
   const objects = await listVersions(await auditorStore(instance.dataDir), `${LOG}/`);
-  assert.equal(objects.length, 2, "the batches that were sealed before");
+  assert.equal(objects.length, 3, "the batches that were sealed before");
 });
