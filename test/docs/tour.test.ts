@@ -33,6 +33,8 @@ test("README.md: the tour prints what the document shows", async (t) => {
   await runExamples(t, "tour", folder, instance);
   assert.equal(await instance.signal("SIGTERM"), 0);
   await runExamples(t, "stopped", folder, instance);
+  await instance.restart();
+  await runExamples(t, "again", folder, instance);
 });
 
 /** Runs the examples of one kind, one after the other, in one shell. */
