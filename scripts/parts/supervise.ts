@@ -9,8 +9,8 @@ import type { RestartablePart } from "./stores.ts";
 /** The pause before the first restart; it doubles up to the longest. */
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 30_000;
-/** A part that ran this long begins again with the shortest pause. */
-const STEADY_MS = 60_000;
+/** A part that ran for so many of its next pauses begins again with the shortest: then it is away a tenth of the time at most. */
+const STEADY_PAUSES = 5;
 /** So many failed starts in a row (0.25 + 0.5 + 1 + 2 + 4 s of pauses) are no accident. */
 const FAILED_STARTS_MAX = 5;
 /** Of a part's last lines, those shown when it died. */
@@ -62,7 +62,7 @@ export class Supervisor {
       const startedMs = Date.now();
       const exit = await entry.part.exited;
       if (this.#stopping.signal.aborted) return;
-      if (Date.now() - startedMs > STEADY_MS) pauseMs = PAUSE_MS_MIN;
+      if (Date.now() - startedMs > STEADY_PAUSES * pauseMs) pauseMs = PAUSE_MS_MIN;
       this.#sayEnded(entry.part, exit, pauseMs);
       const part = await this.#startAgain(restartable, pauseMs);
       if (!part) return;
