@@ -16,7 +16,7 @@ const CHANGING: readonly (readonly [pattern: RegExp, word: string])[] = [
   // In JSON a newline stands right before a root.
   [/\\n[A-Za-z0-9+/]{43}=/g, "\\n<hash64>"],
   [/\b127\.0\.0\.1:\d+/g, "<address>"],
-  [/\b[\d.]+ s, [\d,]+ entries\/s/g, "<speed>"],
+  [/\b(?:[\d.]+ s, )?[\d,]+ entries\/s/g, "<speed>"],
   [/\b(?!0{16}\b)[0-9a-f]{16}\b(?!\.jsonl)/g, "<leaf>"],
   // Compressed, and right-aligned.
   [/ +(?!0 B)[\d.]+ k?B\b/g, " <bytes>"],
