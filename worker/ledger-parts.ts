@@ -1,5 +1,4 @@
 /** Composes the ledger's parts from the worker's bindings: the one place where the ports get their adapters. */
-import { createHash } from "node:crypto";
 import { seedSigner, newKeyPairSigner, webCryptoVerify } from "../storage/keys.ts";
 import { BATCH_LINES_MAX } from "../storage/log/batch.ts";
 import { fromBase64 } from "../storage/log/bytes.ts";
@@ -10,6 +9,7 @@ import { MinioVault } from "../storage/vault/vault.ts";
 import type { Alarm } from "../storage/ports.ts";
 import { indexConfigOf, integerOf, textOf, vaultConfigOf, type Env } from "./env.ts";
 import { StorageMemo } from "./memo.ts";
+import { sha256 } from "./sha256.ts";
 
 /**
  * Lines in one batch: gzip of 4 MiB holds the thread for some 50 ms, and appends wait that long. A log that takes more
@@ -34,7 +34,7 @@ export async function ledgerParts(env: Env, storage: DurableObjectStorage): Prom
     clock: { nowMs: () => Date.now() },
     alarm: storageAlarm(storage),
     gzip: nodeGzip,
-    sha256: (data) => createHash("sha256").update(data).digest(),
+    sha256,
     verify: webCryptoVerify(),
     randomBytes: (length) => randomBytes(length),
     report,

@@ -1,6 +1,4 @@
 /** What stands behind the HTTP side in a real worker. */
-import { createHash } from "node:crypto";
-import type { Sha256 } from "../storage/log/hash.ts";
 import { LibsqlIndex } from "../storage/index/index.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import { AdmitCache, LOOPBACK_HOST } from "./admit.ts";
@@ -9,11 +7,9 @@ import { indexConfigOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
 import { report } from "./ledger-parts.ts";
 import { RequestCounter } from "./metrics.ts";
+import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
 import { ReadinessCache } from "./readiness-cache.ts";
-
-/** Three times as fast as the pure one. */
-const sha256: Sha256 = (data) => createHash("sha256").update(data).digest();
 
 /** Memory of the isolate: it holds no connection, so requests may share it. */
 const admitted = new AdmitCache();
