@@ -1,0 +1,189 @@
+/**
+ * A recovery on the local data folder: the old index is read through the sqld that runs on it, the new one is built by a
+ * second sqld in a folder beside it, and then the folders change places. A crash before that leaves all as it was; one
+ * after it is finished by the next start.
+ */
+import { existsSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { assess, type Assessment } from "../../storage/flow/recover-assess.ts";
+import {
+  finish,
+  keptDirectory,
+  rebuild,
+  RecoveryRefused,
+  retentionDays,
+} from "../../storage/flow/recover.ts";
+import { refill } from "../../storage/flow/refill.ts";
+import { EMPTY_HEAD } from "../../storage/flow/chunk.ts";
+import type { Parts, Settings } from "../../storage/flow/state.ts";
+import { nodeGzip } from "../../storage/gzip.ts";
+import { LibsqlIndex } from "../../storage/index/index.ts";
+import { migrate } from "../../storage/index/migrate.ts";
+import { newKeyPairSigner, webCryptoVerify } from "../../storage/keys.ts";
+import { SYSTEM_LOG } from "../../storage/log/entry.ts";
+import { ZERO_HASH, type Head } from "../../storage/log/hash.ts";
+import type { Directory } from "../../storage/log/system.ts";
+import type { IndexHead } from "../../storage/ports.ts";
+import { MinioVault } from "../../storage/vault/vault.ts";
+import type { DataFolder } from "../parts/data-folder.ts";
+import { makeSqldKeys, sqldPorts, startSqldServer } from "../parts/sqld.ts";
+import type { Say, Stores } from "../parts/stores.ts";
+import { readOwner, type Owner } from "../restore/owner.ts";
+import { fastSha256 } from "../verify/sha256.ts";
+import { MemoFile } from "./memo-file.ts";
+
+export interface RecoveryTools {
+  randomBytes(length: number): Uint8Array;
+  readonly say: Say;
+}
+
+/** What a sealer would use; nothing here waits, so the times do not matter. */
+const SEAL = { sealSeconds: 10, sealEntries: 10_000, sealBytes: 8 * 1024 * 1024 };
+
+export class Recovery {
+  readonly #stores: Stores;
+  readonly #data: DataFolder;
+  readonly #owner: Owner;
+  readonly #parts: Parts;
+  readonly #settings: Settings;
+  readonly #say: Say;
+  #directory: Directory | null = null;
+
+  static async open(stores: Stores, data: DataFolder, tools: RecoveryTools): Promise<Recovery> {
+    if (stores.index.dir === null) {
+      throw new RecoveryRefused(
+        "Recovery builds a new database, which it can do for the local sqld only. With a server of your own: " +
+          "keep its database aside, make an empty one, and run npm run restore on that.",
+      );
+    }
+    const vault = new MinioVault(stores.vault);
+    const owner = await readOwner(data, null, vault);
+    const { url, authToken, ddlToken } = stores.index;
+    await migrate({ url, authToken: ddlToken });
+    const parts: Parts = {
+      index: new LibsqlIndex({ url, authToken }),
+      vault,
+      memo: new MemoFile(data.path("ledger")),
+      logKey: owner.signer,
+      receiptKey: await newKeyPairSigner(),
+      clock: { nowMs: () => Date.now() },
+      alarm: { at: async () => {} },
+      gzip: nodeGzip,
+      sha256: fastSha256,
+      verify: webCryptoVerify(),
+      randomBytes: (length) => tools.randomBytes(length),
+      report: (_level, message, fields) => tools.say(`${message} ${JSON.stringify(fields ?? {})}`),
+    };
+    return new Recovery(stores, data, owner, parts, tools.say);
+  }
+
+  private constructor(stores: Stores, data: DataFolder, owner: Owner, parts: Parts, say: Say) {
+    this.#stores = stores;
+    this.#data = data;
+    this.#owner = owner;
+    this.#parts = parts;
+    this.#settings = { origin: owner.origin, ...SEAL };
+    this.#say = say;
+  }
+
+  /** All logs, `_system` first. The one that was named is read whole, whatever the comparison says. */
+  async assess(named: string | null): Promise<Assessment[]> {
+    const heads = await this.#parts.index.heads();
+    const memo = await this.#parts.memo.load();
+    const one = (log: string, retired: { memo: Head | null; kept: number }[]) => {
+      const head = heads.get(log) ?? EMPTY_HEAD;
+      const last = memo === null ? null : (memo.get(log) ?? { size: 0, leaf: ZERO_HASH });
+      const query = { log, head, memo: last, retired };
+      return assess(this.#parts, this.#settings, query, log === named);
+    };
+    const assessments = [await one(SYSTEM_LOG, [])];
+    const { kept } = assessments[0] as Assessment;
+    this.#directory = await keptDirectory(this.#parts, this.#settings, kept);
+    const { logs, recovered } = this.#directory;
+    const names = new Set([...logs.keys(), ...heads.keys()]);
+    names.delete(SYSTEM_LOG);
+    for (const log of [...names].sort()) {
+      assessments.push(await one(log, recovered.get(log) ?? []));
+    }
+    if (named !== null && !assessments.some(({ log }) => log === named)) {
+      throw new RecoveryRefused(`There is no log ${named}.`);
+    }
+    return assessments;
+  }
+
+  /** Recovers the chosen logs; returns where the old index is now, and the heads that lie under lock. */
+  async run(
+    all: readonly Assessment[],
+    chosen: readonly Assessment[],
+  ): Promise<{ aside: string; heads: ReadonlyMap<string, IndexHead> }> {
+    const directory = this.#directory as Directory;
+    for (const { refill: lost } of chosen) {
+      for (const { row, before } of lost) {
+        this.#say(`Putting ${row.key} again.`);
+        const days = retentionDays(directory, row.log);
+        await refill(this.#parts, this.#settings, row, before, days);
+      }
+    }
+    const logs = all.map((assessment) => ({ assessment, recover: chosen.includes(assessment) }));
+    const building = this.#data.path("libsql.recovering");
+    await rm(building, { recursive: true, force: true });
+    const recovered = await this.#build(building, logs);
+    const aside = await this.#exchange(building);
+    const heads = await finish(this.#parts, this.#settings, recovered, directory);
+    // What lies under lock now was seen committed; the memo that stood there is named as retired.
+    await this.#parts.memo.store(heads);
+    return { aside, heads };
+  }
+
+  async #build(dir: string, logs: Parameters<typeof rebuild>[3]) {
+    this.#say("Building the new index.");
+    const keys = await makeSqldKeys();
+    const { part, url } = await startSqldServer({
+      ...{ dir, keys, ports: await sqldPorts() },
+      onSpawn: (started) => this.#data.recordPart("sqldRecovering", started.pid),
+    });
+    try {
+      await migrate({ url, authToken: keys.ddlToken });
+      const next = new LibsqlIndex({ url, authToken: keys.authToken });
+      const { origin, keysOf } = this.#owner;
+      const options = { origin, keysOf, onBatch: () => {} };
+      return await rebuild(this.#parts, next, options, logs);
+    } finally {
+      await part.stop();
+    }
+  }
+
+  /** Stops the sqld on the old folder, and starts it on the new one in its place. */
+  async #exchange(building: string): Promise<string> {
+    const dir = this.#stores.index.dir as string;
+    const sqld = this.#stores.parts.find(({ name }) => name === "sqld");
+    if (sqld === undefined) throw new Error("the local sqld is not among the parts");
+    await sqld.part.stop();
+    const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const aside = `${dir}.before-recover-${time}`;
+    if (existsSync(aside)) throw new RecoveryRefused(`${aside} is there already.`);
+    // Between the two there is no index: whoever finds it so puts `libsql.recovering` in its place by hand.
+    await rename(dir, aside);
+    await rename(building, dir);
+    await syncFolder(dirname(dir));
+    this.#restarted = await sqld.start();
+    return aside;
+  }
+
+  #restarted: Awaited<ReturnType<Stores["parts"][number]["start"]>> | null = null;
+
+  /** Ends what was started here; the stores end the rest. */
+  async close(): Promise<void> {
+    await this.#restarted?.stop();
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

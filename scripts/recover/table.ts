@@ -1,0 +1,42 @@
+/** What a recovery found and will do, for a person who has to say yes. */
+import type { Assessment } from "../../storage/flow/recover-assess.ts";
+import { grouped } from "../verify/report.ts";
+
+/** One row a log that is recovered; then, in words, what happens to each. */
+export function formatPlan(logs: readonly Assessment[]): string {
+  const head = ["log", "finding", "index", "vault", "memo", "kept", "missing", "put again"];
+  const rows = logs.map((log) => [
+    log.log,
+    log.finding?.code ?? "none",
+    grouped(log.index.size),
+    grouped(log.vault.size),
+    log.memo === null ? "none" : grouped(log.memo.size),
+    grouped(log.kept),
+    missing(log),
+    log.refill.length === 0 ? "" : `${log.refill.length} batches`,
+  ]);
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const table = [head, ...rows].map((row) =>
+    `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")}`.trimEnd(),
+  );
+  return [...table, "", ...logs.flatMap(words)].join("\n");
+}
+
+function missing({ missing: range }: Assessment): string {
+  if (range === null) return "nothing known";
+  return `${range.from}–${range.to === null ? "?" : range.to - 1}`;
+}
+
+function words({ log, finding, kept, index, hopeless }: Assessment): string[] {
+  const found =
+    finding === null ? [] : [`${log}: expected ${finding.expected}; found ${finding.found}.`];
+  if (hopeless !== null) return [...found, `${log} cannot be recovered: ${hopeless}.`];
+  const dropped = Math.max(0, index.size - kept);
+  const drop =
+    dropped === 0
+      ? "nothing of the index is dropped"
+      : `${grouped(dropped)} entries of the index are dropped`;
+  return [...found, `${log}: ${drop}; entry ${kept} will be log.recovered.`];
+}

@@ -1,0 +1,59 @@
+/**
+ * Puts a batch again that the vault has lost: the very lines that were sealed, from the index. The log key signs the
+ * checkpoint of the same size and root as then, so it still has not signed two roots for one size.
+ */
+import { encodeBatch } from "../log/batch.ts";
+import { logOrigin, signCheckpoint } from "../log/checkpoint.ts";
+import type { ObjectVersion, SealRow } from "../ports.ts";
+import { VaultError } from "../ports.ts";
+import { formatFrontier, parseFrontier, timeOfLine, treeAt } from "./chunk.ts";
+import { toHex } from "../log/bytes.ts";
+import { walkContext } from "./load.ts";
+import { readLines } from "./read-lines.ts";
+import { readSlot, retainAtLeastMs } from "./slot.ts";
+import type { Parts, SealedHead, Settings } from "./state.ts";
+
+/** Throws VaultError; on return the batch was read back under its lock. `before`: what it continues. */
+export async function refill(
+  parts: Parts,
+  settings: Settings,
+  row: SealRow,
+  before: Pick<SealedHead, "size" | "leaf" | "frontier">,
+  retentionDays: number,
+): Promise<void> {
+  const { log, first, count, key } = row;
+  const tree = treeAt(before, parts.sha256);
+  const lines: string[] = [];
+  for await (const line of readLines(parts.index, log, first, first + count, parts.sha256)) {
+    tree.append(line.leaf);
+    lines.push(line.text);
+  }
+  if (tree.size !== first + count || formatFrontier(tree.frontier()) !== row.frontier) {
+    throw new VaultError("batch_missing", `the index no longer has the lines of ${key}`);
+  }
+  const origin = logOrigin(settings.origin, log);
+  const signer = await parts.logKey.signer(origin);
+  const checkpoint = await signCheckpoint({ origin, size: tree.size, root: tree.root() }, signer);
+  const header = {
+    ...{ first, log, origin, prev: before.leaf },
+    frontier: parseFrontier(before.frontier).map(toHex),
+    retention_days: retentionDays,
+  };
+  const object = await parts.gzip.gzip(encodeBatch({ header, lines, checkpoint }));
+  const lastMs = Date.parse(timeOfLine(lines.at(-1) as string));
+  const retainUntilMs = retainAtLeastMs(Math.max(lastMs, parts.clock.nowMs()), retentionDays);
+  const ifAbsent = (await versionsOf(parts, key)).length === 0;
+  const put = await parts.vault.put(key, object, { retainUntilMs, ifAbsent });
+  if (put.kind === "taken") throw new VaultError("vault_refused", `${key} was written meanwhile`);
+  const context = await walkContext(parts, settings, log);
+  const { valid, findings } = await readSlot(context, await versionsOf(parts, key), before);
+  if (valid?.batch.head.leaf === row.leaf) return;
+  const why = findings.map(({ code, found }) => `${code}: ${found}`).join("; ");
+  throw new VaultError("vault_refused", `what was put into ${key} did not come back (${why})`);
+}
+
+async function versionsOf({ vault }: Pick<Parts, "vault">, key: string): Promise<ObjectVersion[]> {
+  const versions: ObjectVersion[] = [];
+  for await (const version of vault.versions(key)) if (version.key === key) versions.push(version);
+  return versions;
+}
