@@ -169,6 +169,8 @@ export class Ledger {
   /** Appends and answers after commit 1. Throws a Refusal; then nothing of the job was written, unless it says otherwise. */
   async append(job: AppendJob): Promise<Appended> {
     const state = await this.open(job.log);
+    // Refused here, a job leaves no key announced for nothing.
+    this.#stateFor(job);
     if (this.#unproven.size > 0) await this.#noteUnproven();
     if (!state.announced && job.log !== SYSTEM_LOG) await this.announce(state);
     return this.#appender.append(job);

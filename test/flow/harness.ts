@@ -16,6 +16,7 @@ import { Administration } from "../../storage/flow/administration.ts";
 import type { NewEvent } from "../../storage/flow/append.ts";
 import type { Appended } from "../../storage/flow/appender.ts";
 import { Ledger } from "../../storage/flow/ledger.ts";
+import { Refusal } from "../../storage/flow/refusal.ts";
 import type { Settings } from "../../storage/flow/state.ts";
 import type { Memo, Signer } from "../../storage/ports.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
@@ -109,7 +110,7 @@ export class World {
       ledger.sealingForbidden = null;
       await ledger.openAll();
       const administration = new Administration(ledger);
-      await administration.bootstrap({
+      const first = {
         origin: ORIGIN,
         systemRetentionDays: 400,
         logs: this.logs.map((log) => ({
@@ -119,6 +120,10 @@ export class World {
           public: false,
         })),
         tokens: [],
+      };
+      await administration.bootstrap(first).catch((error: unknown) => {
+        // An index that lost its first entries and a memo that knows them.
+        if (!(error instanceof Refusal) || error.code !== "frozen") throw error;
       });
       return new Process(this, ledger, administration, gate);
     };
@@ -164,10 +169,11 @@ export class World {
     });
   }
 
-  /** The index went back: what was promised beyond it is lost, and nobody has to keep it. */
-  forgive(): void {
-    const size = (log: string) => this.index.store.heads.get(log)?.size ?? 0;
+  /** The index went back: what was promised beyond it (or beyond `sizes`) is lost, and nobody can keep it. */
+  forgive(sizes?: ReadonlyMap<string, number>): void {
+    const size = (log: string) => sizes?.get(log) ?? this.index.store.heads.get(log)?.size ?? 0;
     this.promised = this.promised.filter(({ log, seq }) => seq < size(log));
+    this.promised = this.promised.filter((one) => one.size <= size(one.log));
     this.signed = this.signed.filter((one) => one.size <= size(one.log));
   }
 
