@@ -6,12 +6,12 @@
 import type { Part, PartExit } from "./part.ts";
 import type { RestartablePart } from "./stores.ts";
 
-/** The pause before the first restart; it doubles up to the longest. */
+/** The pause before the first restart; it doubles up to the longest, in which callers still wait instead of giving up. */
 const PAUSE_MS_MIN = 250;
-const PAUSE_MS_MAX = 30_000;
+const PAUSE_MS_MAX = 2_000;
 /** A part that ran for so many of its next pauses begins again with the shortest: then it is away a tenth of the time at most. */
 const STEADY_PAUSES = 5;
-/** So many failed starts in a row (0.25 + 0.5 + 1 + 2 + 4 s of pauses) are no accident. */
+/** So many failed starts in a row (0.25 + 0.5 + 1 + 2 + 2 s of pauses) are no accident. */
 const FAILED_STARTS_MAX = 5;
 /** Of a part's last lines, those shown when it died. */
 const LINES_SHOWN = 5;
