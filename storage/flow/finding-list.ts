@@ -30,6 +30,14 @@ export class FindingList {
   all(): Finding[] {
     return [...this.#findings];
   }
+
+  /** In the order of their places: comparisons end in any order. */
+  sorted(): Finding[] {
+    const place = ({ first }: Finding): number => first ?? -1;
+    const list = new FindingList();
+    list.addAll(this.all().sort((a, b) => place(a) - place(b)));
+    return list.all();
+  }
 }
 
 /** Whether the entries of `next` follow at once on those of `last`, in the index (objects are told one by one). */

@@ -9,7 +9,7 @@ import { newFinding, type Finding } from "../log/findings.ts";
 import type { Head } from "../log/hash.ts";
 import type { VerifierKey } from "../log/note.ts";
 import type { Directory } from "../log/system.ts";
-import type { Index, SealRow, Vault } from "../ports.ts";
+import { VaultError, type Index, type SealRow, type Vault } from "../ports.ts";
 import { formatTime } from "./append.ts";
 import { EMPTY_HEAD } from "./chunk.ts";
 import { importLines } from "./import-lines.ts";
@@ -111,18 +111,21 @@ export async function restoreLog(
   const findings: Finding[] = [];
   const filling = new Filling(parts, log);
   let whole = true;
-  for await (const step of walkLog(context, {
-    from: 0,
-    before: AT_START,
-    goOn: false,
-    ahead: AHEAD,
-  })) {
-    findings.push(...step.findings);
-    if (step.kind === "invalid" || step.kind === "gap") whole = false;
-    if (step.kind !== "batch") continue;
-    onBatch(step.read);
-    options.onBatch(step.read);
-    await filling.take(step.read);
+  const walk = { from: 0, before: AT_START, goOn: false, ahead: AHEAD };
+  try {
+    for await (const step of walkLog(context, walk)) {
+      findings.push(...step.findings);
+      if (step.kind === "invalid" || step.kind === "gap") whole = false;
+      if (step.kind !== "batch") continue;
+      onBatch(step.read);
+      options.onBatch(step.read);
+      await filling.take(step.read);
+    }
+  } catch (error) {
+    // An object that hides the log from listings, or the like: the other logs need not wait for it.
+    if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
+    findings.push(newFinding("batch_unreadable", { log }, "a listing", error.message));
+    whole = false;
   }
   const { size, leaf, time } = await filling.end();
   if (!whole) findings.push(endFinding(log, size));

@@ -118,7 +118,7 @@ class LogVerifier {
       head: { size: this.#before.size, leaf: this.#before.leaf },
       root: this.#root === null ? null : toBase64(this.#root),
       index: this.#indexReport,
-      findings: this.#findings.all(),
+      findings: this.#findings.sorted(),
       moreFindings: this.#findings.more,
       unchecked,
     };
