@@ -9,6 +9,9 @@ import { startInstance, type PartName, type TestInstance } from "../parts/instan
 import { holdTogether, keysOf } from "./checkpoints.ts";
 import { call, readWholeLog, type Acknowledged } from "./client.ts";
 import { seededRandom } from "./random.ts";
+import { untilReady } from "./readiness.ts";
+import { sealNow } from "./sealing.ts";
+import { until } from "./until.ts";
 
 const ROUNDS = 27;
 const WRITERS = 8;
@@ -40,9 +43,14 @@ test("parts killed -9 under eight writers: nothing acknowledged is lost, doubled
       const before = writers.map(({ acknowledged }) => acknowledged.size);
       await Promise.race([
         failed,
-        until(() => writers.every((one, n) => one.acknowledged.size > before[n]!)),
+        until("every writer goes on", () =>
+          writers.every((one, n) => one.acknowledged.size > before[n]!),
+        ),
       ]);
-      await Promise.race([failed, until(() => instance.running().parts[part] !== undefined)]);
+      await Promise.race([
+        failed,
+        until("it runs", () => instance.running().parts[part] !== undefined),
+      ]);
     }
     writing = false;
     await failed;
@@ -72,8 +80,8 @@ async function checkAll(instance: TestInstance, writers: readonly Writer[]): Pro
     }
   }
   for (const [id, seqs] of places) assert.equal(seqs.length, 1, `${id} is there once`);
-  const reply = await call(url, "/v1/logs/demo/seal", { method: "POST", token: tokens.demo });
-  assert.ok(reply.status === 200 || reply.status === 204, reply.text);
+  await untilReady(instance);
+  await sealNow(url, "demo", tokens.demo);
   const sealed = (await call(url, "/v1/logs/demo/checkpoint", { token: tokens.demo })).text;
   const seals = (await call(url, "/v1/logs/demo/seals", { token: tokens.demo })).json<{
     seals: { checkpoint: string }[];
@@ -126,12 +134,4 @@ async function untilAcknowledged(instance: TestInstance, id: string): Promise<Ac
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadlineMs = Date.now() + WRITER_PATIENCE_MS;
-  while (!condition()) {
-    if (Date.now() > deadlineMs) throw new Error("the instance did not come back");
-    await pause(10);
-  }
 }
