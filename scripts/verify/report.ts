@@ -78,7 +78,9 @@ export function formatJson(
   const seconds = progress.seconds();
   const checked = { vault: true, locks, index };
   const holds = findings.length === 0;
-  return JSON.stringify({ holds, what, checked, seconds, logs, findings, unchecked }, null, 2);
+  const memory_max_bytes = process.resourceUsage().maxRSS * 1024;
+  const summary = { holds, what, checked, seconds, memory_max_bytes };
+  return JSON.stringify({ ...summary, logs, findings, unchecked }, null, 2);
 }
 
 export interface Shown {
