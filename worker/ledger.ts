@@ -5,7 +5,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { Administration } from "../storage/flow/administration.ts";
 import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
-import { Refusal } from "../storage/flow/refusal.ts";
+import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
+import type { LogState } from "../storage/flow/state.ts";
 import { SYSTEM_LOG } from "../storage/log/entry.ts";
 import type { TokenRecord } from "../storage/log/system.ts";
 import type { SealRow } from "../storage/ports.ts";
@@ -109,8 +110,17 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     return this.#answer(({ ledger }) => ledger.committedCheckpoint(log));
   }
 
+  /** A log that is frozen says so, also one that freezes in the attempt, and one in which nothing waits. */
   seal(log: string) {
-    return this.#answer(({ ledger }): Promise<SealRow | null> => ledger.seal(log));
+    return this.#answer(async ({ ledger }): Promise<SealRow | null> => {
+      assertNotFrozen(await ledger.open(log));
+      try {
+        return await ledger.seal(log);
+      } catch (error) {
+        assertNotFrozen(await ledger.open(log));
+        throw error;
+      }
+    });
   }
 
   logs() {
@@ -258,6 +268,10 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
 async function openAll(ledger: LedgerFlow): Promise<void> {
   await ledger.openAll();
   for (const log of ledger.directory.logs.keys()) await ledger.publishKeys(log);
+}
+
+function assertNotFrozen({ frozen }: LogState): void {
+  if (frozen !== null) throw frozenRefusal(frozen);
 }
 
 /** Checked again here, at commit time: a revocation that came first holds. */
