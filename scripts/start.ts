@@ -74,13 +74,10 @@ async function announceWhenReady(
   data: DataFolder,
   identity: Identity,
 ): Promise<void> {
-  const answer = await instance.ready();
+  const state = await settledState(instance);
   const folder = displayPath(data.dir);
   if (identity.isNew) sayOnce(config, folder);
-  const { status } = answer.body as { status?: string };
-  if (status !== undefined && status !== "ready") {
-    say(`It takes entries, but something is wrong: ${JSON.stringify(answer.body)}`);
-  }
+  if (state.state !== "ready") say(`It is ${state.state}: ${state.detail ?? "see /readyz"}`);
   const event = JSON.stringify({ action: "invoice.paid", actor: { id: "alice" } });
   process.stdout.write(
     `Indelible is ready: ${instance.url}\n\n` +
@@ -89,6 +86,23 @@ async function announceWhenReady(
       `    -H "Authorization: Bearer $(cat ${quote(`${folder}/tokens/demo`)})" \\\n` +
       `    -H "Content-Type: application/json" -d '${event}'\n\n`,
   );
+}
+
+/** The lock self-test runs while the first entries are taken already: it is given a moment before anything is called wrong. */
+const SETTLE_MS = 3_000;
+const SETTLE_PAUSE_MS = 50;
+
+interface ReadyState {
+  readonly state: string;
+  readonly detail?: string;
+}
+
+async function settledState(instance: Instance): Promise<ReadyState> {
+  for (const startMs = Date.now(); ;) {
+    const state = (await instance.ready()).body as ReadyState;
+    if (state.state === "ready" || Date.now() - startMs > SETTLE_MS) return state;
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_PAUSE_MS));
+  }
 }
 
 /** What a person must hear at the first start. */

@@ -5,11 +5,16 @@
 import { formatTime } from "../storage/flow/append.ts";
 import type { LedgerHooks } from "../storage/flow/ledger.ts";
 import { retainAtLeastMs } from "../storage/flow/slot.ts";
-import { encodeUtf8, toHex } from "../storage/log/bytes.ts";
+import { encodeUtf8, equalBytes, toHex } from "../storage/log/bytes.ts";
 import { parseVkey } from "../storage/log/note.ts";
 import howToVerify from "../FORMAT.md";
 import type { Env } from "./env.ts";
 import { report, type LedgerParts } from "./ledger-parts.ts";
+
+const DAY_MS = 86_400_000;
+
+const MARKDOWN = "text/markdown; charset=utf-8";
+const PLAIN = "text/plain; charset=utf-8";
 
 export class InstanceFiles implements LedgerHooks {
   readonly #env: Env;
@@ -58,21 +63,23 @@ export class InstanceFiles implements LedgerHooks {
     if (!answer.ok) throw new Error(`writing ${name} was answered with ${answer.status}`);
   }
 
-  /** Once: what is there already stays. */
+  /** There once, with this very text, under a lock that is long enough for today's longest retention. */
   async #writeVault(key: string, text: string, retentionDays: number): Promise<void> {
-    const retainUntilMs = retainAtLeastMs(this.#parts.clock.nowMs(), retentionDays);
-    const put = await this.#parts.vault.put(key, encodeUtf8(text), {
-      retainUntilMs,
-      ifAbsent: true,
-      contentType: key.endsWith(".md")
-        ? "text/markdown; charset=utf-8"
-        : "text/plain; charset=utf-8",
-    });
-    if (put.kind === "put") {
-      report("info", "written into the vault", {
-        key,
-        until: formatTime(retainUntilMs),
-      });
+    const { vault, clock } = this.#parts;
+    const body = encodeUtf8(text);
+    const retainUntilMs = retainAtLeastMs(clock.nowMs(), retentionDays);
+    for await (const version of vault.versions(key)) {
+      if (version.key !== key || version.deleteMarker || version.bytes !== body.length) continue;
+      if (!equalBytes(await vault.get(key, version.versionId), body)) continue;
+      const lock = await vault.lock(key, version.versionId);
+      // A day's grace: not every start makes every lock a little longer.
+      if (lock.retainUntilMs < retainUntilMs - DAY_MS) {
+        await vault.extendLock(key, version.versionId, retainUntilMs);
+      }
+      return;
     }
+    const contentType = key.endsWith(".md") ? MARKDOWN : PLAIN;
+    await vault.put(key, body, { retainUntilMs, ifAbsent: false, contentType });
+    report("info", "written into the vault", { key, until: formatTime(retainUntilMs) });
   }
 }

@@ -161,7 +161,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
 
   async ready(): Promise<Readiness> {
     const started = await this.#start().catch(() => null);
-    return readiness(started, this.#startProblem, await this.#partsOnce());
+    const { sealSeconds } = ledgerSettings(this.env);
+    return readiness(started, this.#startProblem, await this.#partsOnce(), sealSeconds);
   }
 
   async stats(): Promise<Readonly<Record<string, number>>> {

@@ -16,12 +16,16 @@ export interface StartedLedger {
   readonly lock: LockWatch;
 }
 
+/** After so many seal intervals without a seal somebody should look (PROTOCOL §3). */
+const INTERVALS_MAX = 5;
+
 type Part = { readonly ok: boolean; readonly problems: readonly string[] };
 
 export async function readiness(
   started: StartedLedger | null,
   startProblem: string | null,
   { index, vault }: LedgerParts,
+  sealSeconds: number,
 ): Promise<Readiness> {
   const parts: Record<string, Part> = {
     index: await checkIndex(index),
@@ -43,11 +47,11 @@ export async function readiness(
   parts["ledger"] = part(
     ledger.directory.origin === null ? ["the instance has no first entries yet"] : [],
   );
-  parts["logs"] = part(logProblems(ledger));
+  parts["logs"] = part(logProblems(ledger, sealSeconds));
   return { state: stateOf(parts, ledger), parts };
 }
 
-function logProblems(ledger: Ledger): string[] {
+function logProblems(ledger: Ledger, sealSeconds: number): string[] {
   const unknown = ledger.unknownLogs.map(
     (log) => `${log}: log_unknown: in the vault, not in _system`,
   );
@@ -59,7 +63,21 @@ function logProblems(ledger: Ledger): string[] {
     const finding = state?.frozen ?? state?.unsealable ?? null;
     return finding === null ? [] : [`${log}: ${finding.code}: ${finding.hint}`];
   });
-  return [...troubled, ...unknown, ...errors];
+  const unreadable = ledger.directory.unreadable.map(
+    ({ seq, detail }) => `${SYSTEM_LOG}: entry ${seq} is passed over: ${detail}`,
+  );
+  return [...troubled, ...unknown, ...errors, ...unreadable, ...tooOld(ledger, sealSeconds)];
+}
+
+/** Unsealed for more than five intervals: the vault is away, or something keeps the sealer from it. */
+function tooOld(ledger: Ledger, sealSeconds: number): string[] {
+  const ageMsMax = INTERVALS_MAX * sealSeconds * 1000;
+  return [...ledger.directory.logs.keys()].flatMap((log) => {
+    const sinceMs = ledger.state(log)?.unsealedSinceMs ?? null;
+    if (sinceMs === null || Date.now() - sinceMs <= ageMsMax) return [];
+    const seconds = Math.round((Date.now() - sinceMs) / 1000);
+    return [`${log}: unsealed_too_old: entries have waited ${seconds} s for their seal`];
+  });
 }
 
 function stateOf(parts: Record<string, Part>, ledger: Ledger): Readiness["state"] {

@@ -59,7 +59,7 @@ export class Administration {
         ...(await Promise.all(logs.map((log) => this.#birth(log)))).flat(),
         ...first.tokens.map((token) => tokenCreated(token)),
       ];
-      await this.#ledger.appendSystem("system", events);
+      await this.#append("system", events);
       for (const { log } of logs) await this.#ledger.announce(await this.#ledger.open(log));
     });
   }
@@ -77,9 +77,9 @@ export class Administration {
         const detail = `the vault holds a log ${log.log} that this instance did not make; its name is not used again`;
         throw new Refusal("log_exists", detail);
       }
-      const appended = await this.#ledger.appendSystem(by, await this.#birth(log, by));
+      const size = await this.#append(by, await this.#birth(log, by));
       await this.#ledger.announce(await this.#ledger.open(log.log));
-      return appended.size;
+      return size;
     });
     return { sealed: await this.#sealed(size) };
   }
@@ -89,7 +89,7 @@ export class Administration {
       if (this.#ledger.directory.tokens.has(token.id)) {
         throw new Refusal("invalid_request", `there is a token ${token.id} already`);
       }
-      return (await this.#ledger.appendSystem(by, [tokenCreated(token, by)])).size;
+      return this.#append(by, [tokenCreated(token, by)]);
     });
     return { sealed: await this.#sealed(size) };
   }
@@ -100,9 +100,21 @@ export class Administration {
       const token = this.#ledger.directory.tokens.get(id);
       if (token === undefined) throw new Refusal("token_unknown", `there is no token ${id}`);
       if (token.revokedAt !== null) return 0;
-      return (await this.#ledger.appendSystem(by, [tokenRevoked({ id }, by)])).size;
+      return this.#append(by, [tokenRevoked({ id }, by)]);
     });
     return { sealed: await this.#sealed(size) };
+  }
+
+  /** The size of `_system` with these entries. Throws where the directory could not read what was made. */
+  async #append(by: string, events: readonly NewEvent[]): Promise<number> {
+    const unreadable = this.#ledger.directory.unreadable.length;
+    const { size } = await this.#ledger.appendSystem(by, events);
+    const [bad] = this.#ledger.directory.unreadable.slice(unreadable);
+    if (bad === undefined) return size;
+    throw new Refusal(
+      "internal_error",
+      `entry ${bad.seq} of _system is passed over: ${bad.detail}`,
+    );
   }
 
   async #birth(log: LogCreated, by = "system"): Promise<NewEvent[]> {

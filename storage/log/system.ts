@@ -1,7 +1,7 @@
 /**
  * The state of an instance, folded from the entries of `_system` in order (FORMAT §8). Tables that serve it are projections of
- * what stands here. A word that is not known is passed over, and so is a field; a known word whose fields are not what
- * they must be stops the fold: nobody but the instance writes this log.
+ * what stands here. A word that is not known is passed over, and so is a field. A known word whose fields are not what they
+ * must be changes nothing and is remembered as unreadable: it stands there for ever, and must not keep the instance from starting.
  */
 import { isHashHex } from "./bytes.ts";
 import { RETENTION_DAYS_MAX } from "./batch-header.ts";
@@ -74,7 +74,10 @@ export class Directory {
   /** Starts at which nothing could be proved about these logs, oldest first. */
   readonly unproven: { readonly logs: readonly string[]; readonly at: string }[] = [];
 
-  /** Takes the next entry; throws `invalid_system` if it is not the next, or a known word with fields it cannot have. */
+  /** Entries with a known word whose fields it cannot have, oldest first: nobody but the instance writes them, so this is a bug. */
+  readonly unreadable: { readonly seq: number; readonly detail: string }[] = [];
+
+  /** Takes the next entry; throws `invalid_system` if it is not the next. */
   apply(entry: SystemEntry): void {
     if (entry.seq !== this.size) {
       throw new LogError(
@@ -84,7 +87,12 @@ export class Directory {
     }
     const details = entry.eventJson["details"];
     const fields = new Fields(entry, isJsonObject(details) ? details : {});
-    this.word(entry, fields);
+    try {
+      this.word(entry, fields);
+    } catch (error) {
+      if (!(error instanceof LogError)) throw error;
+      this.unreadable.push({ seq: entry.seq, detail: error.detail });
+    }
     this.size++;
   }
 

@@ -157,7 +157,7 @@ test("words and fields that are not known are passed over", () => {
   assert.deepEqual([...directory.logs.keys()], ["new"]);
 });
 
-test("known words with fields they cannot have stop the fold, and change nothing", () => {
+test("known words with fields they cannot have change nothing, and are remembered", () => {
   const good = { log: "x", retention_days: 1, description: "", public: false };
   const bad: Event[] = [
     created,
@@ -200,16 +200,17 @@ test("known words with fields they cannot have stop the fold, and change nothing
   const base = () => fold([created, demo, tokenCreated(tokenFields)]);
   for (const event of bad) {
     const directory = base();
-    const before = JSON.stringify([directory.size, [...directory.logs], [...directory.tokens]]);
-    assert.throws(
-      () => fold([event], directory),
-      (error) => error instanceof LogError,
+    const state = () =>
+      JSON.stringify([directory.origin, [...directory.logs], [...directory.tokens]]);
+    const before = state();
+    fold([event], directory);
+    assert.equal(state(), before, event.text);
+    assert.deepEqual(
+      directory.unreadable.map(({ seq }) => seq),
+      [3],
       event.text,
     );
-    assert.equal(
-      JSON.stringify([directory.size, [...directory.logs], [...directory.tokens]]),
-      before,
-    );
+    assert.equal(directory.size, 4);
   }
 });
 
