@@ -1,5 +1,9 @@
 /** The index's database file in the hands of somebody who may write to the disk: while nothing runs on it. */
 import Database from "libsql";
+import { encodeUtf8, toHex } from "../../storage/log/bytes.ts";
+import { leafHash, ZERO_HASH } from "../../storage/log/hash.ts";
+import { CompactTree } from "../../storage/log/tree.ts";
+import { sha256 } from "./sha256.ts";
 
 type Row = Record<string, unknown>;
 
@@ -44,5 +48,36 @@ export function editLine(file: string, log: string, seq: number, from: string, t
     database
       .prepare("UPDATE chunk SET lines = ? WHERE log = ? AND first = ?")
       .run(lines.join("\n"), log, row.first);
+  });
+}
+
+/**
+ * What a forger with the disk would do: changes words in one entry and recomputes every hash after it in the index, so that
+ * the chain and the head agree with each other again.
+ */
+export function forgeFrom(file: string, log: string, seq: number, from: string, to: string): void {
+  tamper(file, (database) => {
+    const rows = chunkRows(database, log);
+    const tree = new CompactTree(0, [], sha256);
+    let prev = ZERO_HASH;
+    for (const row of rows) {
+      const leaves: Uint8Array[] = [];
+      const lines = row.lines.split("\n").map((text, at) => {
+        let line = text;
+        if (row.first + at === seq) line = line.replace(from, to);
+        line = line.replace(/"prev":"[0-9a-f]{64}"/, `"prev":"${prev}"`);
+        const leaf = leafHash(encodeUtf8(line), sha256);
+        prev = toHex(leaf);
+        leaves.push(leaf);
+        tree.append(leaf);
+        return line;
+      });
+      database
+        .prepare("UPDATE chunk SET lines = ?, leaves = ? WHERE log = ? AND first = ?")
+        .run(lines.join("\n"), Buffer.concat(leaves), log, row.first);
+    }
+    database
+      .prepare("UPDATE head SET leaf = ?, frontier = ? WHERE log = ?")
+      .run(prev, tree.frontier().map(toHex).join(""), log);
   });
 }
