@@ -88,10 +88,6 @@ async function announceWhenReady(
   );
 }
 
-/** The lock self-test runs while the first entries are taken already: it is given a moment before anything is called wrong. */
-const SETTLE_MS = 3_000;
-const SETTLE_PAUSE_MS = 50;
-
 interface ReadyState {
   readonly state: string;
   readonly detail?: string;

@@ -20,6 +20,7 @@ export class InstanceFiles implements LedgerHooks {
   readonly #env: Env;
   readonly #parts: LedgerParts;
   #howToVerifyDone = false;
+  #inVault: Promise<void> = Promise.resolve();
 
   constructor(env: Env, parts: LedgerParts) {
     this.#env = env;
@@ -35,14 +36,16 @@ export class InstanceFiles implements LedgerHooks {
     await this.#writeFolder(`${log}.vkey`, `${vkey}\n`);
     await this.#writeFolder(`${log}.receipt.vkey`, receiptVkeys.map((key) => `${key}\n`).join(""));
     // Not awaited: a vault that is away keeps nobody's first entry waiting. The next start makes up for it.
-    void this.#publishInVault([vkey, ...receiptVkeys.slice(0, 1)], retentionDays).catch(
-      (error: unknown) => {
+    const newest = [vkey, ...receiptVkeys.slice(0, 1)];
+    // One after the other: two at once would both find that a key is not there yet.
+    this.#inVault = this.#inVault
+      .then(() => this.#publishInVault(newest, retentionDays))
+      .catch((error: unknown) => {
         report("warn", "verifier keys were not written into the vault", {
           log,
           reason: String(error),
         });
-      },
-    );
+      });
   }
 
   async #publishInVault(newest: readonly string[], retentionDays: number): Promise<void> {

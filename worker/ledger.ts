@@ -256,7 +256,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const lock = new LockWatch(this.env, ledger);
     this.#started = { parts, ledger, administration: new Administration(ledger), lock };
     this.#startProblem = null;
-    lock.begin();
+    await lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.
     void openAll(ledger).catch((error: unknown) => {
       report("warn", "not every log could be opened", { reason: String(error) });
