@@ -8,6 +8,10 @@ import { DataFolder, DataFolderInUse } from "./parts/data-folder.ts";
 import { type Identity, loadIdentity } from "./parts/identity.ts";
 import { type Instance, startInstance } from "./parts/worker-instance.ts";
 
+/** What a start still has to do behind the first entries is given a moment before anything is called wrong. */
+const SETTLE_MS = 3_000;
+const SETTLE_PAUSE_MS = 50;
+
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
 // Handlers come before anything that would have to be stopped.
