@@ -1,8 +1,13 @@
 /** ★ Commit 1 when its outcome is not known (PROTOCOL §2.4), alone and beside another worker on the same database. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ChunkBuilder, EMPTY_HEAD } from "../../storage/flow/chunk.ts";
+import { commitSurely } from "../../storage/flow/commit.ts";
 import { Refusal } from "../../storage/flow/refusal.ts";
-import type { ChunkCommit } from "../../storage/ports.ts";
+import { encodeUtf8 } from "../../storage/log/bytes.ts";
+import { leafHash } from "../../storage/log/hash.ts";
+import { IndexError, type ChunkCommit, type Index } from "../../storage/ports.ts";
+import { MemoryIndex } from "../index/memory-index.ts";
 import type { Call, Fault } from "./gate.ts";
 import { once, until, World, type Process } from "./harness.ts";
 
@@ -164,9 +169,7 @@ void test("commit: an index that goes back under a running ledger freezes the lo
   const [world, one] = await warmed();
   const old = world.index.store.copy();
   await one.append("a", [world.event()]);
-  world.index = new (
-    world.index.constructor as typeof import("../index/memory-index.ts").MemoryIndex
-  )(old);
+  world.index = new MemoryIndex(old);
   const [a, b] = await Promise.allSettled([
     one.append("a", [world.event()]),
     one.append("b", [world.event()]),
@@ -186,7 +189,6 @@ void test("commit: an index that went back and on, otherwise, freezes the log to
   // Somebody else goes on from the old state, beyond what this worker has seen.
   const elsewhere = new World();
   elsewhere.vault = world.vault;
-  const { MemoryIndex } = await import("../index/memory-index.ts");
   elsewhere.index = new MemoryIndex(old);
   elsewhere.memo = null;
   const other = await elsewhere.start();
@@ -228,4 +230,28 @@ void test("commit: the statements sent again are the same ones", async () => {
   assert.equal(sent.length, 4);
   for (const commit of sent) assert.equal(commit, sent[0]);
   world.crash();
+});
+
+void test("commit: an index that knows only heads: ours if our line stands there, else another's", async () => {
+  const builder = new ChunkBuilder("a", EMPTY_HEAD);
+  const time = "2026-03-01T00:00:00.000Z";
+  const [text, other] = ["one", "two"];
+  builder.add(text, encodeUtf8(text), time);
+  const chunks = builder.take();
+  for (const ours of [true, false]) {
+    const leaf = leafHash(encodeUtf8(ours ? text : other));
+    const head = { size: 2, leaf: "", frontier: "", time };
+    let calls = 0;
+    const index = {
+      heads: async () => new Map([["a", head]]),
+      tiles: () => async () => [leaf],
+      commit: async () => {
+        calls += 1;
+        if (calls === 1) throw new IndexError("lost", "unknown");
+        return { kind: "moved", logs: ["a"] };
+      },
+    } as unknown as Index;
+    const result = await commitSurely(index, chunks);
+    assert.equal(result.kind, ours ? "committed" : "moved");
+  }
 });

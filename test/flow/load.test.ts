@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { slotName } from "../../storage/log/batch.ts";
+import { encodeUtf8 } from "../../storage/log/bytes.ts";
 import { decodeLine, type Entry } from "../../storage/log/entry.ts";
-import type { NewEvent } from "../../storage/flow/append.ts";
+import { leafHash } from "../../storage/log/hash.ts";
+import { ID_LIFE_MS, type NewEvent } from "../../storage/flow/append.ts";
 import { Refusal } from "../../storage/flow/refusal.ts";
 import type { Call } from "./gate.ts";
 import { MemoryIndex, type MemoryStore } from "../index/memory-index.ts";
@@ -368,6 +370,60 @@ void test("load: rows of _system that were edited give nobody rights", async () 
   assert.ok(chunk);
   chunks[0] = { ...chunk, lines: chunk.lines.replace('"public":false', '"public":true') };
   await assert.rejects(world.start(), refused("frozen"));
+});
+
+for (const which of ["one in the middle", "the last"] as const) {
+  void test(`load: an edited row of _system with the leaf that belongs to it: ${which}`, async () => {
+    const { world } = await past();
+    const chunks = world.index.store.chunks.get("_system") ?? [];
+    const at = which === "the last" ? chunks.length - 1 : 0;
+    const chunk = chunks[at];
+    assert.ok(chunk);
+    const lines = chunk.lines.split("\n");
+    const line = which === "the last" ? lines.length - 1 : 1;
+    lines[line] = (lines[line] as string).replace('"indelible"', '"somebody"');
+    const leaves = chunk.leaves.slice();
+    leaves.set(leafHash(encodeUtf8(lines[line])), 32 * line);
+    chunks[at] = { ...chunk, lines: lines.join("\n"), leaves };
+    await assert.rejects(world.start(), refused("frozen"));
+  });
+}
+
+void test("load: brought up over an id that an old index still remembers from its life before", async () => {
+  const world = new World();
+  const one = await world.start();
+  await one.append("a", [world.event({ id: "i" })]);
+  await one.seal("a");
+  const old = world.index.store.copy();
+  world.nowMs += ID_LIFE_MS + 1_000;
+  const again = world.event({ id: "i" });
+  assert.equal((await one.append("a", [again])).count, 1);
+  await one.seal("a");
+  world.crash();
+  world.index.store.chunks.set("a", old.chunks.get("a") ?? []);
+  world.index.store.heads.set("a", old.heads.get("a") as never);
+  world.index.store.seals.set("a", old.seals.get("a") ?? []);
+  world.index.store.events.clear();
+  for (const [key, record] of old.events) world.index.store.events.set(key, record);
+  const two = await world.start();
+  assert.equal((await two.append("a", [again])).places[0]?.duplicate, true);
+  await world.check();
+});
+
+void test("load: what could not be said at the start is said before the next entry", async () => {
+  const { world } = await past(1);
+  world.memo = null;
+  let away = true;
+  const one = await world.start(({ name }) =>
+    away && name === "index.commit" ? "refuse" : undefined,
+  );
+  assert.equal(count(world, "_system", "instance.unproven"), 0);
+  await assert.rejects(one.append("a", [world.event()]), refused("index_unavailable"));
+  away = false;
+  await one.append("a", [world.event()]);
+  const actions = entries(world, "_system").map(({ action }) => action);
+  assert.deepEqual(actions.slice(-2), ["instance.unproven", "key.announced"]);
+  await world.check();
 });
 
 void test("load: the slot of S holds a longer batch than its row says: nothing is put behind the row", async () => {

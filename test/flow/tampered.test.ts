@@ -242,25 +242,65 @@ void test("slot: taken by a longer batch with our lines and more: compared again
   world.crash();
 });
 
-void test("slot: taken by a batch of other lines: a fork, frozen, in the running ledger and at each start", async () => {
-  const world = new World();
-  const one = await world.start();
-  await one.seal("_system");
-  await one.append("a", [world.event()]);
-  const other = world.index.store.copy();
-  await one.append("a", [world.event()]);
-  const aside = new World();
-  aside.index = new MemoryIndex(other);
-  await sealElsewhere(Object.assign(aside, { vault: world.vault }), 2);
-  aside.crash();
-  await one.seal("a").catch(() => {});
-  assert.equal((await one.ledger.open("a")).frozen?.code, "fork");
-  await assert.rejects(one.append("a", [world.event()]), frozen);
-  world.crash();
+for (const [length, more] of [
+  ["longer", 2],
+  ["as long", 1],
+  ["shorter", 1],
+] as const) {
+  void test(`slot: taken by a batch (${length}) of other lines: a fork, frozen now and at each start`, async () => {
+    const world = new World();
+    const one = await world.start();
+    await one.seal("_system");
+    await one.append("a", [world.event()]);
+    const aside = new World();
+    aside.index = new MemoryIndex(world.index.store.copy());
+    aside.vault = world.vault;
+    for (let n = 0; n < (length === "shorter" ? 2 : 1); n += 1) {
+      await one.append("a", [world.event()]);
+    }
+    await sealElsewhere(aside, more);
+    await one.seal("a").catch(() => {});
+    assert.equal((await one.ledger.open("a")).frozen?.code, "fork");
+    await assert.rejects(one.append("a", [world.event()]), frozen);
+    assert.equal(world.index.store.seals.get("a"), undefined);
+    world.crash();
+    const two = await world.start();
+    assert.equal(two.ledger.state("a")?.frozen?.code, "fork");
+    await two.append("b", [world.event()]);
+  });
+}
+
+void test("slot: taken, while a commit of the log is under way: that ends first", async () => {
+  const [world, one] = await withEntries();
   const two = await world.start();
-  assert.equal(two.ledger.state("a")?.frozen?.code, "fork");
-  await two.append("b", [world.event()]);
-  world.crash();
+  await two.append("a", [world.event()]);
+  await two.seal("a");
+  // This worker knows of five entries, of six in their slot it learns now.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let entry: ReturnType<Process["append"]> | undefined;
+  one.gate.fault = ({ name }) => {
+    if (name !== "vault.put" || entry !== undefined) return undefined;
+    world.index.hooks.onCommit = (point) => (point === "before" ? held : undefined);
+    entry = one.append("a", [world.event()]);
+    return undefined;
+  };
+  const sealing = one.seal("a").catch(() => {});
+  await until(() => one.ledger.state("a") === undefined, "the log is compared again");
+  release();
+  world.index.hooks = {};
+  const closed = (error: unknown) => error instanceof Refusal && error.code === "vault_unreachable";
+  await assert.rejects(async () => entry, closed);
+  await sealing;
+  assert.equal((await one.ledger.open("a")).frozen, null);
+  assert.equal(one.size("a"), 6);
+  await one.append("a", [world.event()]);
+  world.nowMs += 60_000;
+  await one.seal("a");
+  assert.equal(one.sealed("a"), 7);
+  await world.check();
 });
 
 void test("slot: two workers on one database seal at once", async () => {
