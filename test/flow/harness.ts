@@ -158,7 +158,7 @@ export class World {
 
   /**
    * Throws where anything is not as it must be. What goes on in the background may pass between two looks, so who finds
-   * a fault looks again: nothing here can be right for a while and then wrong, and what is wrong stays so.
+   * a fault looks again: what is wrong stays wrong.
    */
   async check(): Promise<void> {
     for (let looks = 1; ; looks += 1) {

@@ -314,7 +314,7 @@ class History {
     seen.frozen += 1;
     // Nothing was put or written meanwhile that stands in the way of the index as it was.
     for (const log of LOGS) {
-      if (one.ledger.state(log)?.frozen != null)
+      if ((one.ledger.state(log)?.frozen ?? null) !== null)
         await assert.rejects(one.append(log, [world.event()]));
     }
     this.#end();

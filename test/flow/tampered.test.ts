@@ -90,8 +90,9 @@ void test("altered: everything from an entry on, chain and all, is an entry alte
   for (const seq of [2, 3, 4]) {
     tamper(world, seq, (lines, leaves, at) => {
       const line = forge(lines[at] as string);
-      lines[at] = prev === "" ? line : line.replace(/"prev":"[0-9a-f]{64}"/, `"prev":"${prev}"`);
-      const leaf = leafHash(encodeUtf8(lines[at] as string));
+      const text = prev === "" ? line : line.replace(/"prev":"[0-9a-f]{64}"/, `"prev":"${prev}"`);
+      lines[at] = text;
+      const leaf = leafHash(encodeUtf8(text));
       leaves.set(leaf, at * 32);
       prev = toHex(leaf);
     });
