@@ -121,7 +121,9 @@ class History {
       this.#end();
     }
     await this.world.check();
-    if (seen.steps % 5 === 0) this.#stores.push(this.world.index.store.copy());
+    const { store } = this.world.index;
+    // An index from before the first entries may come back beside a vault that holds half of them: no log `b` then.
+    if (seen.steps % 5 === 0 && store.heads.has("_system")) this.#stores.push(store.copy());
   }
 
   /** Nothing fails any more: everything is taken and sealed in the end. */
