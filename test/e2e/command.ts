@@ -17,10 +17,11 @@ export function runCommand(
   verb: "verify" | "restore" | "recover" | "backup",
   dataDir: string,
   words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("INDELIBLE_"));
   const child = spawn(process.execPath, [join(ROOT, "scripts", "run.mjs"), verb, ...words], {
-    env: { ...Object.fromEntries(inherited), INDELIBLE_DATA: dataDir },
+    env: { ...Object.fromEntries(inherited), INDELIBLE_DATA: dataDir, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const forget = atExit(() => child.kill("SIGKILL"));
@@ -55,8 +56,9 @@ export interface VerifyResult {
 export async function verify(
   dataDir: string,
   words: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<VerifyResult> {
-  const { code, stdout, stderr } = await runCommand("verify", dataDir, ["--json", ...words]);
+  const { code, stdout, stderr } = await runCommand("verify", dataDir, ["--json", ...words], env);
   if (stdout === "") throw new Error(`verify ended with ${code} and said nothing: ${stderr}`);
   return { ...(JSON.parse(stdout) as Omit<VerifyResult, "code">), code };
 }
