@@ -16,7 +16,7 @@ import {
 import { treeAt } from "./chunk.ts";
 import { commitSurely, sleep } from "./commit.ts";
 import { Refusal } from "./refusal.ts";
-import { type LogState, type Parts, type Settings } from "./state.ts";
+import { markBefore, type LogState, type Parts, type Settings } from "./state.ts";
 
 /** A pause before a commit, only where others wait: it doubles the group and halves p99 at 32 connections. */
 const GATHER_MS = 1;
@@ -254,7 +254,11 @@ export class Appender {
     plan: Plan,
     states: ReadonlyMap<string, LogState>,
   ): Promise<void> {
-    for (const [log, state] of states) state.head = plan.heads.get(log) ?? state.head;
+    for (const chunk of plan.commits) {
+      const state = states.get(chunk.log) as LogState;
+      markBefore(state, chunk, state.head, this.#settings.sealBytes);
+      state.head = chunk.after;
+    }
     this.#hooks.committed([...states.values()], plan.commits);
     const notes = new Map<string, { size: number; note: string }>();
     for (const [log, state] of states) {

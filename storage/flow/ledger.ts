@@ -359,6 +359,7 @@ export class Ledger {
       flushed: () => this.#memo.flushed(),
       sealed: (row) => {
         state.sealed = sealedHeadOf(row);
+        state.marks = state.marks.filter(({ size }) => size > state.sealed.size);
       },
     });
     if (outcome.kind === "altered") this.freeze(state, outcome.finding);

@@ -7,6 +7,7 @@ import { ZERO_HASH, type Head, type Sha256 } from "../log/hash.ts";
 import type { Verify } from "../log/note.ts";
 import type {
   Alarm,
+  ChunkCommit,
   Clock,
   Gzip,
   Index,
@@ -34,6 +35,10 @@ export interface LogState {
   /** The last head seen committed. */
   head: IndexHead;
   sealed: SealedHead;
+  /** Committed heads beyond `sealed`, oldest first, at which a batch may end: so its lines are read once, not twice. */
+  marks: readonly IndexHead[];
+  /** Bytes of lines committed since the last mark. */
+  unmarkedBytes: number;
   /** Frozen: no entry is taken. */
   frozen: Finding | null;
   /** Entries go on, sealing does not. */
@@ -53,6 +58,8 @@ export function newState(name: string, head: IndexHead, sealed: SealedHead): Log
     name,
     head,
     sealed,
+    marks: [],
+    unmarkedBytes: 0,
     frozen: null,
     unsealable: null,
     recovering: false,
@@ -60,6 +67,21 @@ export function newState(name: string, head: IndexHead, sealed: SealedHead): Log
     unsealedSinceMs: null,
     receipt: null,
   };
+}
+
+/** Marks the head before this chunk where a batch of `bytesMax` would end; `before` is the head before it. */
+export function markBefore(
+  state: LogState,
+  chunk: Pick<ChunkCommit, "lines">,
+  before: IndexHead,
+  bytesMax: number,
+): void {
+  const bytes = chunk.lines.length;
+  if (state.unmarkedBytes > 0 && state.unmarkedBytes + bytes > bytesMax) {
+    state.marks = [...state.marks, before];
+    state.unmarkedBytes = 0;
+  }
+  state.unmarkedBytes += bytes;
 }
 
 /** The parts a flow may use; composed in one place by the worker, and by the scripts for their verbs. */

@@ -10,7 +10,7 @@ import type { Head } from "../log/hash.ts";
 import { VaultError, type ObjectVersion } from "../ports.ts";
 import { treeAt } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
-import { Remembered } from "./remembered.ts";
+import type { Remembered } from "./remembered.ts";
 import { SealRows } from "./seal-rows.ts";
 import {
   headAfter,

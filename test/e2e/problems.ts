@@ -21,7 +21,7 @@ export function assertProblem(
 ): ProblemDocument {
   assert.equal(reply.status, status, reply.text);
   assert.match(reply.headers.get("content-type") ?? "", /^application\/problem\+json\b/);
-  const problem = reply.json<Record<string, unknown>>() as unknown as ProblemDocument;
+  const problem = reply.json<ProblemDocument>();
   assert.equal(problem.code, code, reply.text);
   assert.equal(problem.status, status);
   assert.ok(problem.title, "a problem has a title");
