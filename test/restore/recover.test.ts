@@ -86,6 +86,20 @@ test("a line that waited for its seal and was changed", async (t) => {
   assert.match(lines.get("demo")![4]!, /"id":"b"/);
 });
 
+test("a memo that neither index nor vault has anything of", async (t) => {
+  const folder = await makeFolder(t, { batches: [3] });
+  await restored(folder);
+  await folder.withStores((stores) => appendUnsealed(stores, "demo", EVENTS.slice(0, 2)));
+  const memo = { size: 5, leaf: "ab".repeat(32) };
+  await writeMemo(folder.dir, { demo: memo });
+  const said = await recovered(folder);
+  // Every line that extends the vault is kept; that the memo saw others is on record.
+  assert.deepEqual(said, {
+    ...{ log: "demo", reason: "entry_altered", kept: 5, memo },
+    ...{ missing_from: 3, missing_to: 5 },
+  });
+});
+
 test("an index on another history than the vault", async (t) => {
   const folder = await makeFolder(t, { batches: [3, 2] });
   const other = await makeFolder(t, {
