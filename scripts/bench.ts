@@ -4,11 +4,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { rename } from "node:fs/promises";
+import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkReceipts, type Receipts } from "./bench/receipts.ts";
 import {
+  LOGS,
   newDataDir,
   removeDataDir,
   runVerb,
@@ -17,7 +18,8 @@ import {
 } from "./bench/instance.ts";
 import { percentileMs, runLoad, type Answer } from "./bench/load.ts";
 
-const APPEND = "/v1/logs/demo/entries";
+const APPEND = `/v1/logs/${LOGS.plain}/entries`;
+const APPEND_SEALED = `/v1/logs/${LOGS.sealed}/entries?ack=sealed`;
 
 interface Case {
   readonly name: string;
@@ -34,7 +36,7 @@ const CASES: readonly Case[] = [
   { name: "1 event a request, 32 connections", connections: 32, events: 1, path: APPEND },
   { name: "1 event a request, 256 connections", connections: 256, events: 1, path: APPEND },
   { name: "100 events a request, 16 connections", connections: 16, events: 100, path: APPEND },
-  { name: "ack=sealed, 32 connections", connections: 32, events: 1, path: `${APPEND}?ack=sealed` },
+  { name: "ack=sealed, 32 connections", connections: 32, events: 1, path: APPEND_SEALED },
 ];
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
@@ -48,21 +50,29 @@ try {
   const instance = await startBenchInstance(dataDir);
   const linesFile = join(dataDir, "lines.jsonl");
   let receipts: Receipts;
+  let hashSeconds: number;
   try {
     say(`ready after ${instance.secondsToReady.toFixed(1)} s; ${seconds} s each\n`);
     const answers = await measureAll(instance);
-    receipts = await checkReceipts(instance, answers, linesFile);
-    say(`\nevery receipt holds: ${receipts.entries} entries, ${receipts.checkpoints} checkpoints`);
+    await checkReceipts(instance, LOGS.sealed, answers.get(APPEND_SEALED) ?? [], linesFile);
+    receipts = await checkReceipts(instance, LOGS.plain, answers.get(APPEND) ?? [], linesFile);
+    say(
+      "\nevery receipt holds: each entry is there once with its hash, each checkpoint has the log's root",
+    );
+    hashSeconds = await hashLines(receipts, linesFile);
+    await untilSealed(instance);
+    await measureVerify(instance, receipts, hashSeconds);
   } finally {
     await instance.stop();
   }
-  await measureReaders(receipts, linesFile);
+  await measureRestore(hashSeconds);
 } finally {
   await removeDataDir(dataDir);
 }
 
-async function measureAll(instance: BenchInstance): Promise<Answer[]> {
-  const kept: Answer[] = [];
+/** The answers of each path. */
+async function measureAll(instance: BenchInstance): Promise<Map<string, Answer[]>> {
+  const kept = new Map<string, Answer[]>();
   let pingPerSecond = 0;
   say(row("", "per second", "of ping", "p50 ms", "p99 ms"));
   for (const one of CASES) {
@@ -79,41 +89,84 @@ async function measureAll(instance: BenchInstance): Promise<Answer[]> {
       throw new Error(`${one.name}: ${failed.status} ${failed.body.toString()}`);
     const perSecond = (result.answers.length * Math.max(1, one.events)) / result.seconds;
     if (one.events === 0) pingPerSecond = perSecond;
-    else kept.push(...result.answers);
+    else kept.set(one.path, [...(kept.get(one.path) ?? []), ...result.answers]);
     const ms = [0.5, 0.99].map((share) => percentileMs(result, share).toFixed(1));
     say(row(one.name, perSecond.toFixed(0), (perSecond / pingPerSecond).toFixed(3), ...ms));
   }
   return kept;
 }
 
-/** Verify and restore, beside `sha256sum` over the same lines. */
-async function measureReaders(receipts: Receipts, linesFile: string): Promise<void> {
-  const { lineBytes } = receipts;
-  const sum = await timed(async () => {
-    const [code] = (await once(spawn("sha256sum", [linesFile], { stdio: "ignore" }), "close")) as [
-      number,
-    ];
+async function hashLines({ entries, lineBytes }: Receipts, linesFile: string): Promise<number> {
+  const took = await timed(async () => {
+    const ended = once(spawn("sha256sum", [linesFile], { stdio: "ignore" }), "close");
+    const [code] = (await ended) as [number];
     if (code !== 0) throw new Error("sha256sum failed");
   });
+  const megabytes = lineBytes / 1e6;
   say(
-    `\n${(lineBytes / 1e6).toFixed(0)} MB of lines; sha256sum: ${(lineBytes / 1e6 / sum).toFixed(0)} MB/s`,
+    `\n${entries} lines, ${megabytes.toFixed(0)} MB; sha256sum: ${(megabytes / took).toFixed(0)} MB/s`,
   );
-  const verify = await timed(async () => {
-    await runVerb("verify", ["--data", dataDir, "--json"]);
-  });
-  sayRate("verify", receipts, verify, sum);
+  return took;
+}
+
+async function untilSealed(instance: BenchInstance): Promise<void> {
+  const headers = { authorization: `Bearer ${instance.token}` };
+  for (const log of Object.values(LOGS)) {
+    const answer = await fetch(`${instance.url}/v1/logs/${log}/seal`, { method: "POST", headers });
+    if (!answer.ok) throw new Error(`sealing ${log}: ${answer.status} ${await answer.text()}`);
+  }
+}
+
+interface Verified {
+  readonly seconds: number;
+  readonly memory_max_bytes: number;
+}
+
+/** What an auditor does, with the bucket and a verifier key alone; then with the index beside it. */
+async function measureVerify(
+  { dataDir: data }: BenchInstance,
+  receipts: Receipts,
+  hashSeconds: number,
+): Promise<void> {
+  const vkeys = ["_system", LOGS.plain].flatMap((log) => [
+    "--vkey",
+    join(data, "vkeys", `${log}.vkey`),
+  ]);
+  const auditor = parseEnv(await readFile(join(data, "auditor.env"), "utf8"));
+  const only = ["--json", "--log", LOGS.plain];
+  const vault = JSON.parse(
+    await runVerb("verify", ["--s3", ...vkeys, ...only], auditor),
+  ) as Verified;
+  sayRate("verify, vault alone", receipts, vault.seconds, hashSeconds);
+  const both = JSON.parse(await runVerb("verify", ["--data", data, ...only])) as Verified;
+  sayRate("verify, vault and index", receipts, both.seconds, hashSeconds);
+  const megabytes = Math.max(vault.memory_max_bytes, both.memory_max_bytes) / 1e6;
+  say(`verify: ${megabytes.toFixed(0)} MB of memory at most`);
+}
+
+/** Everything into an empty index; the start and stop of the parts are not counted. */
+async function measureRestore(hashSeconds: number): Promise<void> {
   await rename(join(dataDir, "libsql"), join(dataDir, "libsql.aside"));
-  const restore = await timed(async () => {
-    await runVerb("restore", ["--data", dataDir]);
-  });
-  sayRate("restore", receipts, restore, sum);
+  const output = await runVerb("restore", ["--data", dataDir]);
+  const [, entries = "0", rate = "1"] =
+    /Restored ([\d,]+) .*\(([\d,]+) entries\/s\)/.exec(output) ?? [];
+  const count = Number(entries.replaceAll(",", ""));
+  const took = count / Number(rate.replaceAll(",", ""));
+  say(
+    `restore: ${rate} entries/s of ${entries}, ${(took / hashSeconds).toFixed(1)} times sha256sum`,
+  );
+}
+
+function parseEnv(text: string): Record<string, string> {
+  const lines = text.split("\n").filter((line) => line.includes("="));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
 }
 
 function sayRate(name: string, { entries, lineBytes }: Receipts, took: number, sum: number): void {
   const rate = `${(entries / took).toFixed(0)} entries/s, ${(lineBytes / 1e6 / took).toFixed(0)} MB/s`;
-  say(
-    `${name}: ${rate}, ${(took / sum).toFixed(1)} times sha256sum, start of the command included`,
-  );
+  say(`${name}: ${rate}, ${(took / sum).toFixed(1)} times sha256sum`);
 }
 
 async function timed(work: () => Promise<void>): Promise<number> {

@@ -32,15 +32,17 @@ interface Acknowledgement {
 /** Throws at the first acknowledgement that does not hold. Writes the log's lines to `linesFile`. */
 export async function checkReceipts(
   instance: BenchInstance,
+  log: string,
   answers: readonly Answer[],
   linesFile: string,
 ): Promise<Receipts> {
   const acknowledged = answers.map(({ body }) => JSON.parse(body.toString()) as Acknowledgement);
   const checkpoints = await openAll(
     instance,
+    log,
     new Set(acknowledged.map(({ checkpoint }) => checkpoint)),
   );
-  const { leaves, lineBytes } = await walk(instance, checkpoints, linesFile);
+  const { leaves, lineBytes } = await walk(instance, log, checkpoints, linesFile);
   const seen = new Set<number>();
   for (const { seq, hash } of acknowledged.flatMap(({ entries }) => entries)) {
     if (leaves[seq] !== hash)
@@ -53,10 +55,11 @@ export async function checkReceipts(
 
 async function openAll(
   instance: BenchInstance,
+  log: string,
   notes: Set<string>,
 ): Promise<Map<number, Uint8Array>> {
-  const log = (await (await get(instance, "/v1/logs/demo")).json()) as Record<string, string>;
-  const keys = [log["vkey"], log["receipt_vkey"]].map((vkey) => parseVkey(vkey as string));
+  const status = (await (await get(instance, `/v1/logs/${log}`)).json()) as Record<string, string>;
+  const keys = [status["vkey"], status["receipt_vkey"]].map((vkey) => parseVkey(vkey as string));
   const verify = webCryptoVerify();
   const roots = new Map<number, Uint8Array>();
   for (const note of notes) {
@@ -70,6 +73,7 @@ async function openAll(
 
 async function walk(
   instance: BenchInstance,
+  log: string,
   checkpoints: ReadonlyMap<number, Uint8Array>,
   linesFile: string,
 ): Promise<{ leaves: string[]; lineBytes: number }> {
@@ -78,7 +82,7 @@ async function walk(
   const leaves: string[] = [];
   let lineBytes = 0;
   for (;;) {
-    const path = `/v1/logs/demo/entries?order=asc&from=${leaves.length}&limit=${PAGE_ENTRIES}`;
+    const path = `/v1/logs/${log}/entries?order=asc&from=${leaves.length}&limit=${PAGE_ENTRIES}`;
     const page = await (await get(instance, path, "application/x-ndjson")).text();
     if (page === "") break;
     if (!file.write(page)) await once(file, "drain");
