@@ -4,7 +4,7 @@
  * `npm start` reaches the code that stops the parts.
  */
 import { spawn } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -27,11 +27,20 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
   fail(`Node ${process.versions.node} is too old; ${NODE_MIN.join(".")} or newer is needed.`);
 }
+if (process.argv.slice(2).some((word) => word === "--help" || word === "-h")) showHelp();
 if (!isInstalled()) await install();
 
 const { register } = await import("tsx/esm/api");
 register();
 await import(pathToFileURL(process.argv[1]).href);
+
+/** Each command's opening comment says what it does and takes. */
+function showHelp() {
+  const [, comment = ""] = /^\/\*\*([^]*?)\*\//.exec(readFileSync(process.argv[1], "utf8")) ?? [];
+  const text = comment.replace(/^ \* ?/gm, "").trim();
+  console.log(`${text}\n\nSettings, as INDELIBLE_… or as flags (--data DIR): OPERATIONS.md`);
+  process.exit(0);
+}
 
 /** npm writes this file last, so one that is as new as the lock file means a finished install. */
 function isInstalled() {
