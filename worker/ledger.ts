@@ -4,6 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Administration } from "../storage/flow/administration.ts";
+import { sleepAtMost } from "../storage/flow/commit.ts";
 import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
 import type { LogState } from "../storage/flow/state.ts";
@@ -33,6 +34,9 @@ import { readiness } from "./readiness.ts";
 
 /** `?ack=sealed` waits this long (PROTOCOL §3). */
 const ACK_SEALED_MS = 30_000;
+
+/** Whoever asks whether all is well waits so long for a start that is under way. */
+const START_LOOK_MS = 2_000;
 
 /** `drain` has this long; the supervisor waits a little longer. */
 const DRAIN_MS = 10_000;
@@ -160,9 +164,13 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   }
 
   async ready(): Promise<Readiness> {
-    const started = await this.#start().catch(() => null);
+    // A start that hangs, because the vault does, is a state like any other.
+    await sleepAtMost(
+      START_LOOK_MS,
+      this.#start().catch(() => {}),
+    );
     const { sealSeconds } = ledgerSettings(this.env);
-    return readiness(started, this.#startProblem, await this.#partsOnce(), sealSeconds);
+    return readiness(this.#started, this.#startProblem, await this.#partsOnce(), sealSeconds);
   }
 
   async stats(): Promise<Readonly<Record<string, number>>> {

@@ -19,6 +19,9 @@ export interface StartedLedger {
 /** After so many seal intervals without a seal somebody should look (PROTOCOL §3). */
 const INTERVALS_MAX = 5;
 
+/** Whoever asks whether all is well does not wait as long as a seal does. */
+const VAULT_MS_MAX = 3_000;
+
 type Part = { readonly ok: boolean; readonly problems: readonly string[] };
 
 export async function readiness(
@@ -27,21 +30,17 @@ export async function readiness(
   { index, vault }: LedgerParts,
   sealSeconds: number,
 ): Promise<Readiness> {
-  const parts: Record<string, Part> = {
-    index: await checkIndex(index),
-    vault: part(
-      await vault.nowMs().then(
-        () => [],
-        (error: unknown) => [message(error)],
-      ),
-    ),
-  };
+  const clock = started?.ledger.clock;
+  const [indexHealth, vaultProblems] = await Promise.all([
+    checkIndex(index),
+    problemsOf(clock === undefined ? vault.nowMs() : clock.check("start")),
+  ]);
+  const parts: Record<string, Part> = { index: indexHealth, vault: part(vaultProblems) };
   if (started === null) {
     parts["ledger"] = part([startProblem ?? "not started yet"]);
     return { state: "not taking", parts };
   }
   const { ledger, lock } = started;
-  await ledger.clock.check("start").catch(() => {});
   parts["lock"] = part(lock.problems);
   parts["clock"] = part(ledger.clock.problem === null ? [] : [ledger.clock.problem]);
   parts["ledger"] = part(
@@ -86,6 +85,20 @@ function stateOf(parts: Record<string, Part>, ledger: Ledger): Readiness["state"
   if (!taking || systemFrozen) return "not taking";
   const sealing = parts["vault"]?.ok === true && parts["lock"]?.ok === true && parts["logs"]?.ok;
   return sealing === true ? "ready" : "taking, not sealing";
+}
+
+/** Why the vault did not answer, or that it takes too long to. */
+async function problemsOf(look: Promise<unknown>): Promise<string[]> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string[]>((resolve) => {
+    const problem = `the vault does not answer within ${VAULT_MS_MAX / 1000} s`;
+    timer = setTimeout(() => resolve([problem]), VAULT_MS_MAX);
+  });
+  const looked = look.then(
+    () => [],
+    (error: unknown) => [message(error)],
+  );
+  return Promise.race([looked, late]).finally(() => clearTimeout(timer));
 }
 
 function part(problems: readonly string[]): Part {
