@@ -5,6 +5,7 @@
 import type { IndexView } from "../../storage/flow/verify-index.ts";
 import { asIndexError } from "../../storage/index/connection.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
+import { dropped } from "./garbage.ts";
 import type { IndexHead } from "../../storage/ports.ts";
 
 export interface IndexAddress {
@@ -12,10 +13,17 @@ export interface IndexAddress {
   readonly readToken: string;
 }
 
+/** An answer's bytes, its text, the lines in it, and their bytes again. */
+const PAGE_COPIES = 4;
+
 export function openIndexView({ url, readToken }: IndexAddress): IndexView {
   const index = new LibsqlIndex({ url, authToken: readToken });
   return {
-    chunks: (log, range) => index.chunks(log, range),
+    chunks: async (log, range) => {
+      const chunks = await index.chunks(log, range);
+      dropped(chunks.reduce((bytes, { lines }) => bytes + PAGE_COPIES * lines.length, 0));
+      return chunks;
+    },
     tiles: (log) => index.tiles(log),
     seals: (log, range) => index.seals(log, range),
     heads: () => readHeads(index),

@@ -41,12 +41,21 @@ const { index: address } = workerData as ThreadData;
 const index = address === null ? null : openIndexView(address);
 const NO_LINES = new BatchLines(new Uint8Array(0), new Uint32Array(1));
 
+/** One comparison at a time: its pages of the index are the largest thing here. */
+let comparing: Promise<unknown> = Promise.resolve();
+
 parentPort!.on("message", ({ id, job }: ThreadMessage) => {
-  run(job).then(
+  const running = job.kind === "compare" ? (comparing = after(comparing, job)) : run(job);
+  running.then(
     (result) => parentPort!.postMessage({ id, result }, transfers(result)),
     (error: unknown) => parentPort!.postMessage({ id, error }),
   );
 });
+
+async function after(earlier: Promise<unknown>, job: ThreadJob): Promise<unknown> {
+  await earlier.catch(() => {});
+  return run(job);
+}
 
 async function run(job: ThreadJob): Promise<unknown> {
   if (job.kind === "compare") {

@@ -15,7 +15,7 @@ import type { ThreadAnswer, ThreadData, ThreadJob } from "./thread.ts";
 /** More only wait for the listing and the downloads, which are one thread's work. */
 const THREADS_MAX = 8;
 /** Room for young objects: what survives a batch is small, and a larger room is never given back. */
-const YOUNG_MEGABYTES = 8;
+const YOUNG_MEGABYTES = 3;
 
 /** Of inflated batches at once: two usual ones of 5 MB without waiting, of the largest (33 MB) one. */
 const INFLATED_BYTES_MAX = 32 * 1024 * 1024;

@@ -50,6 +50,7 @@ export class ChunkBuilder {
   readonly #log: string;
   readonly #tree: CompactTree;
   readonly #sha256: Sha256;
+  readonly #bytesMax: number;
   readonly #commits: ChunkCommit[] = [];
   #before: IndexHead;
   #leaf: string;
@@ -60,13 +61,20 @@ export class ChunkBuilder {
   #nodes: TreeNode[] = [];
   #ids: EventRecord[] = [];
 
-  constructor(log: string, head: IndexHead, sha256: Sha256 = nobleSha256) {
+  /** `bytesMax`: of lines in one chunk, at most `CHUNK_BYTES_MAX`. */
+  constructor(
+    log: string,
+    head: IndexHead,
+    sha256: Sha256 = nobleSha256,
+    bytesMax: number = CHUNK_BYTES_MAX,
+  ) {
     this.#log = log;
     this.#tree = treeAt(head, sha256);
     this.#sha256 = sha256;
     this.#before = head;
     this.#leaf = head.leaf;
     this.#time = head.time;
+    this.#bytesMax = bytesMax;
   }
 
   /** `seq` of the next line. */
@@ -85,7 +93,7 @@ export class ChunkBuilder {
 
   /** Adds one line (its text and the same in UTF-8) and returns its leaf in hex. */
   add(text: string, bytes: Uint8Array, time: string): string {
-    if (this.#lineBytes + bytes.length > CHUNK_BYTES_MAX && this.#lines.length > 0) this.#cut();
+    if (this.#lineBytes + bytes.length > this.#bytesMax && this.#lines.length > 0) this.#cut();
     const leaf = leafHash(bytes, this.#sha256);
     this.#tree.append(leaf, (level, index, hash) => this.#nodes.push({ level, index, hash }));
     this.#lines.push(text);

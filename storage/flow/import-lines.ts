@@ -10,8 +10,11 @@ import { formatTime, ID_LIFE_MS } from "./append.ts";
 import { ChunkBuilder, timeOfLine } from "./chunk.ts";
 import { commitSurely } from "./commit.ts";
 
-/** Of at most 3.5 MB of lines each: together under what sqld takes in a request. */
-const CHUNKS_PER_COMMIT = 2;
+/** Reading one entry means reading its chunk: what is brought in at once is cut as if it had come in large requests. */
+const IMPORTED_BYTES_MAX = 256 * 1024;
+
+/** 8 MB of lines at most, far under what sqld takes in a request. */
+const CHUNKS_PER_COMMIT = 24;
 
 /** In a canonical event `id` follows on an object: actor (which is always there), context or details. Spares most lines a reading. */
 const BEFORE_ID = '},"id":"';
@@ -36,7 +39,7 @@ export async function importLines(
   lines: Iterable<Uint8Array>,
   more: More = (after) => ({ commits: [], head: after }),
 ): Promise<IndexHead> {
-  const builder = new ChunkBuilder(log, head, parts.sha256);
+  const builder = new ChunkBuilder(log, head, parts.sha256, IMPORTED_BYTES_MAX);
   const texts = Array.from(lines, decodeUtf8);
   // An id that came again after its life did so by the clock of its line, which may be ahead of ours.
   const lastMs = Date.parse(timeOfLine(texts.at(-1) ?? ""));

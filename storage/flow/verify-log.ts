@@ -66,8 +66,8 @@ export interface LogReport {
 
 /** Slots read and checked ahead: enough to keep two threads busy while one object is under way. */
 const AHEAD = 6;
-/** Runs that may be under comparison with the index at once. */
-const COMPARING_MAX = 4;
+/** Runs under comparison with the index at once, beside the checks of what comes next: its pages take the most memory of all. */
+const COMPARING_MAX = 1;
 /** A running instance seals while it is verified: so often the end is looked for again. */
 const ROUNDS_MAX = 5;
 

@@ -1,0 +1,125 @@
+/**
+ * `npm run verify -- [DIR | --s3] [--vkey FILE]… [--checkpoint FILE]… [--log NAME] [--json]`: whether what lies in the
+ * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
+ * could not be looked at. Progress goes to standard error.
+ */
+import { join } from "node:path";
+import { verifyAll } from "../../storage/flow/verify.ts";
+import { nodeGzip } from "../../storage/gzip.ts";
+import { webCryptoVerify } from "../../storage/keys.ts";
+import { isLogName } from "../../storage/log/entry.ts";
+import { readCommand, type Config } from "../config.ts";
+import { dropped } from "./garbage.ts";
+import { openIndexView } from "./index-view.ts";
+import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./keys.ts";
+import { allFindings, formatJson, formatText, Progress } from "./report.ts";
+import { fastSha256 } from "./sha256.ts";
+import { userPath, withSource, type Source } from "./source.ts";
+import { Threads } from "./threads.ts";
+
+const say = (message: string): void => void process.stderr.write(`${message}\n`);
+
+interface Asked {
+  readonly config: Config;
+  readonly folder: string | null;
+  readonly s3: boolean;
+  readonly vkeys: readonly string[];
+  readonly checkpoints: readonly string[];
+  readonly log: string | null;
+  readonly json: boolean;
+}
+
+try {
+  process.exitCode = await main(readAsked());
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 2;
+}
+
+function readAsked(): Asked {
+  // Only for a store that somebody writes to; a verifier need not say it.
+  const env = { INDELIBLE_SYSTEM_RETENTION_DAYS: "1", ...process.env };
+  const { config, flags, words } = readCommand(process.argv.slice(2), env, {
+    s3: { type: "boolean" },
+    vkey: { type: "string", multiple: true },
+    checkpoint: { type: "string", multiple: true },
+    log: { type: "string" },
+    json: { type: "boolean" },
+  });
+  if (words.length > 1) throw new InputError(`"${words[1]}": one folder at a time.`);
+  const [folder] = words;
+  const s3 = flags["s3"] === true;
+  if (s3 && folder !== undefined) throw new InputError("Either a folder or --s3, not both.");
+  const log = (flags["log"] as string | undefined) ?? null;
+  if (log !== null && !isLogName(log)) throw new InputError(`"${log}" is not a log's name.`);
+  const paths = (name: string): string[] =>
+    ((flags[name] ?? []) as string[]).map((path) => userPath(path));
+  return {
+    config,
+    folder: folder === undefined ? null : userPath(folder),
+    s3,
+    vkeys: paths("vkey"),
+    checkpoints: paths("checkpoint"),
+    log,
+    json: flags["json"] === true,
+  };
+}
+
+async function main(asked: Asked): Promise<number> {
+  const keys = await readKeys(
+    asked.vkeys.length > 0 ? asked.vkeys : await vkeyFiles(join(asked.config.dataDir, "vkeys")),
+  );
+  if (keys.length === 0) {
+    throw new InputError(
+      `No verifier key: give --vkey FILE (there is none in ${asked.config.dataDir}/vkeys).`,
+    );
+  }
+  const origin = instanceOriginOf(keys);
+  const kept = await readKept(asked.checkpoints, keys, origin);
+  return withSource({ ...asked, env: process.env, say }, async (source) => {
+    const threads = await Threads.start({ index: source.index });
+    try {
+      return await verify(asked, source, threads, { origin, keys, kept });
+    } finally {
+      await threads.stop();
+    }
+  });
+}
+
+async function verify(
+  asked: Asked,
+  source: Source,
+  threads: Threads,
+  known: Pick<Parameters<typeof verifyAll>[1], "origin" | "keys" | "kept">,
+): Promise<number> {
+  const progress = new Progress(process.stderr.isTTY === true);
+  const { vault, index, locks, what } = source;
+  const report = await verifyAll(
+    {
+      vault,
+      gzip: nodeGzip,
+      sha256: fastSha256,
+      verify: webCryptoVerify(),
+      index: index === null ? null : openIndexView(index),
+      check: threads.check,
+      ...(index === null ? {} : { compare: threads.compare }),
+    },
+    {
+      ...known,
+      locks,
+      only: asked.log,
+      onBatch: (read) => {
+        progress.batch(read);
+        dropped(read.bytes + read.batch.leaves.length + read.batch.times.byteLength);
+      },
+      onLog: (log) => progress.log(log),
+    },
+  );
+  progress.end();
+  const shown = { what, locks, index: index !== null };
+  const text = asked.json
+    ? formatJson(report, { ...shown, progress })
+    : formatText(report, shown, progress);
+  process.stdout.write(`${text}\n`);
+  return allFindings(report).length === 0 ? 0 : 1;
+}
