@@ -132,15 +132,20 @@ export async function row(
   }
 }
 
+/** Resolves when the log took one more entry. */
+export async function untilTaking(instance: TestInstance, token: string): Promise<void> {
+  await until(`${LOG} takes entries`, async () => {
+    return (await tryAppend(instance, token, LOG)).status === 201;
+  });
+}
+
 /** Everything that was acknowledged is there, no checkpoint that was handed out is contradicted, and the log goes on. */
 export async function assertGoesOn(
   instance: TestInstance,
   token: string,
   { log: expected, notes }: Pick<Moment, "log" | "notes">,
 ): Promise<void> {
-  await until(`${LOG} takes entries`, async () => {
-    return (await tryAppend(instance, token, LOG)).status === 201;
-  });
+  await untilTaking(instance, token);
   const before = await readWholeLog(instance.url, LOG, token);
   assert.deepEqual(before.lines.slice(0, expected.lines.length), expected.lines);
   const { first, checkpoint } = await appendTo(instance, token, LOG);

@@ -25,6 +25,7 @@ import {
   row,
   type Moments,
   type Notice,
+  untilTaking,
 } from "./moments.ts";
 import { assertProblem } from "./problems.ts";
 import { untilReadiness } from "./readiness.ts";
@@ -127,7 +128,7 @@ for (const [name, memo, unproven] of [
         assert.ok(inSystem.some(({ details }) => details["log"] === LOG));
         // Once is enough: the memo that was no proof is void.
         await instance.restart();
-        await assertGoesOn(instance, token, moments.late);
+        await untilTaking(instance, token);
         assert.equal((await notices(instance, token, LOG)).length, 1);
       },
     );
@@ -144,7 +145,7 @@ for (const [name, memo, unproven] of [
         // `_system` comes first, by itself, because the others' notice is written into it.
         assert.deepEqual(unprovenLogs(inSystem), unproven);
         await instance.restart();
-        await assertGoesOn(instance, token, moments.late);
+        await untilTaking(instance, token);
         const afterwards = await notices(instance, token, "_system");
         assert.equal(afterwards.length, inSystem.length);
       },
