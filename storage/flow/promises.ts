@@ -2,34 +2,28 @@
  * What the sealed entries of `_system` say about the logs: which there are, and the least retention each was ever promised.
  * A verifier folds them as it walks `_system` and holds the other logs against them.
  */
-import { decodeLine, SYSTEM_LOG } from "../log/entry.ts";
-import { LogError } from "../log/errors.ts";
-import { newFinding, type Finding } from "../log/findings.ts";
+import { decodeLine } from "../log/entry.ts";
 import { Directory } from "../log/system.ts";
 import type { SlotBatch } from "./slot.ts";
 
 export class Promises {
   readonly directory = new Directory();
-  readonly findings: Finding[] = [];
   readonly #retentionDaysMin = new Map<string, number>();
   /** From here on it is not known what `_system` says. */
   broken = false;
 
-  /** Takes the next batch of `_system`, with its lines. */
+  /** Takes the next batch of `_system`, with its lines. Behind a hole, which the walk tells, nothing more is known. */
   take(read: SlotBatch): void {
+    if (read.batch.header.first !== this.directory.size) this.broken = true;
     if (this.broken) return;
-    const { first } = read.batch.header;
-    try {
-      for (let i = 0; i < read.lines.length; i++) this.#apply(read.lines.text(i));
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error;
-      this.broken = true;
-      // A hole in `_system` was told by the walk.
-      if (this.directory.size < first) return;
-      const place = { log: SYSTEM_LOG, first: error.seq ?? first, object: read.version.key };
-      const expected = "an entry as FORMAT §8 has it";
-      this.findings.push(newFinding("entry_altered", place, expected, error.detail));
-    }
+    for (let i = 0; i < read.lines.length; i++) this.#apply(read.lines.text(i));
+  }
+
+  /** Entries that nobody can make sense of, as sentences: they are signed all the same. */
+  unreadable(): string[] {
+    return this.directory.unreadable.map(
+      ({ seq, detail }) => `entry ${seq} of _system means nothing: ${detail}`,
+    );
   }
 
   /** Null for a log that `_system` does not name (yet). */

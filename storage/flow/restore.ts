@@ -82,9 +82,6 @@ export async function restoreIndex(
     const why = finding === undefined ? "" : ` (${finding.code}: ${finding.found})`;
     throw new RestoreRefused(`The vault holds no valid batch of _system for this log key${why}.`);
   }
-  if (promises.broken) {
-    throw new RestoreRefused(`_system cannot be read: ${promises.findings[0]?.found}.`);
-  }
   const { directory } = promises;
   const logs = [system];
   for (const name of directory.logs.keys()) {
