@@ -75,7 +75,7 @@ export async function verifyAll(parts: VerifyParts, options: VerifyOptions): Pro
   const known = system === null || system.broken ? null : system.directory.logs;
   const names = new Set([...(known?.keys() ?? []), ...inIndex, ...options.kept.map(logOf)]);
   for (const folder of top.folders) {
-    if (folder === INSTANCE_FOLDER) continue;
+    if (folder === INSTANCE_FOLDER || folder === SYSTEM_LOG) continue;
     const batches = await hasBatches(parts.vault, folder);
     if (batches) names.add(folder);
     if (only !== null) continue;
