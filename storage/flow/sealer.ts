@@ -7,9 +7,9 @@ import { VaultError, type SealRow } from "../ports.ts";
 import { sleep, sleepAtMost } from "./commit.ts";
 import { type LogState, type Parts, type Settings } from "./state.ts";
 
-/** Pauses after a failed seal: doubled from the first to the last. */
+/** Pauses after a failed seal: doubled from the first to the last. A vault that is back is used within a quarter of a minute. */
 const RETRY_MS_MIN = 1_000;
-const RETRY_MS_MAX = 60_000;
+const RETRY_MS_MAX = 15_000;
 
 interface Waiter {
   readonly size: number;
