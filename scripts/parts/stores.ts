@@ -6,7 +6,7 @@ import { constants } from "node:os";
 import type { Config, S3Config } from "../config.ts";
 import { DataFolder } from "./data-folder.ts";
 import { LOCAL_BUCKET, LOCAL_REGION, startMinioServer } from "./minio.ts";
-import type { Part } from "./part.ts";
+import { PartFailure, type Part } from "./part.ts";
 import { freePorts } from "./ports.ts";
 import { writeSecret } from "./secret-file.ts";
 import { makeSqldKeys, startSqldServer } from "./sqld.ts";
@@ -90,18 +90,19 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 async function startIndex(data: DataFolder) {
   const dir = data.path("libsql");
   const keys = await makeSqldKeys();
-  const [http, admin] = await portsFor(data, ["sqld", "sqldAdmin"]);
-  const ports = [http!, admin!] as const;
-  const start = async (): Promise<Part> => {
-    const { part } = await startSqldServer({
-      ...{ dir, keys, ports, mark: data.partMark },
-      onSpawn: recorder(data, "sqld"),
-    });
-    return part;
-  };
-  const part = await start();
-  const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, ...keys };
-  return { access, parts: [{ name: "sqld", part, start }] };
+  return onFreePorts(data, ["sqld", "sqldAdmin"], async ([http, admin]) => {
+    const ports = [http!, admin!] as const;
+    const start = async (): Promise<Part> => {
+      const { part } = await startSqldServer({
+        ...{ dir, keys, ports, mark: data.partMark },
+        onSpawn: recorder(data, "sqld"),
+      });
+      return part;
+    };
+    const part = await start();
+    const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, ...keys };
+    return { access, parts: [{ name: "sqld", part, start }] };
+  });
 }
 
 function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
@@ -117,17 +118,19 @@ function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
 }
 
 async function startVault(data: DataFolder, say: Say) {
-  const [port] = await portsFor(data, ["minio"]);
-  const open = () =>
-    startMinioServer({
-      dir: data.path("minio"),
-      keysDir: data.path("keys"),
-      port: port!,
-      say,
-      mark: data.partMark,
-      onSpawn: recorder(data, "minio"),
-    });
-  const { part, endpoint, secrets } = await open();
+  const { open, opened } = await onFreePorts(data, ["minio"], async ([port]) => {
+    const open = () =>
+      startMinioServer({
+        dir: data.path("minio"),
+        keysDir: data.path("keys"),
+        port: port!,
+        say,
+        mark: data.partMark,
+        onSpawn: recorder(data, "minio"),
+      });
+    return { open, opened: await open() };
+  });
+  const { part, endpoint, secrets } = opened;
   await writeSecret(
     data.path("auditor.env"),
     [
@@ -151,9 +154,34 @@ function recorder(data: DataFolder, name: string): (part: Part) => Promise<void>
   return (part) => data.recordPart(name, part.pid);
 }
 
+/** So often a port is taken by another program between its choice and its use before that is no accident. */
+const PORT_TRIES_MAX = 3;
+const PORT_TAKEN = /already in use|address in use/i;
+
+async function onFreePorts<T>(
+  data: DataFolder,
+  uses: readonly string[],
+  start: (ports: readonly number[]) => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const ports = await portsFor(data, uses, tries === 1);
+    try {
+      return await start(ports);
+    } catch (error) {
+      const taken = error instanceof PartFailure && PORT_TAKEN.test(error.message);
+      if (!taken || tries === PORT_TRIES_MAX) throw error;
+    }
+  }
+}
+
 /** The ports of last time where they are free: an S3 client that somebody configured goes on working. */
-async function portsFor(data: DataFolder, uses: readonly string[]): Promise<number[]> {
-  const ports = await freePorts(uses.map((use) => data.running.ports[use] ?? 0));
+async function portsFor(
+  data: DataFolder,
+  uses: readonly string[],
+  asLastTime: boolean,
+): Promise<number[]> {
+  const wishes = uses.map((use) => (asLastTime ? data.running.ports[use] : undefined) ?? 0);
+  const ports = await freePorts(wishes);
   await data.recordPorts(Object.fromEntries(uses.map((use, place) => [use, ports[place]!])));
   return ports;
 }
