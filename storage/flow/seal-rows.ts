@@ -11,17 +11,22 @@ const PAGE_ROWS = 500;
 export class SealRows {
   readonly #index: Pick<Index, "seals">;
   readonly #log: string;
+  readonly #locks: boolean;
   #page: SealRow[] = [];
   #next = 0;
-  /** Batches that had no row when they were met. */
-  #without: SlotBatch[] = [];
+  /** Where the last batch that was met begins. */
+  #newest = 0;
+  /** Batches that had no row when they were met, as their rows would be. */
+  readonly #without = new Map<number, SealRow>();
 
-  constructor(index: Pick<Index, "seals">, log: string) {
+  /** `locks`: whether the vault knows versions and dates. */
+  constructor(index: Pick<Index, "seals">, log: string, locks: boolean) {
     this.#index = index;
     this.#log = log;
+    this.#locks = locks;
   }
 
-  /** The first row not taken or skipped yet. */
+  /** The first row not taken yet. */
   async peek(): Promise<SealRow | null> {
     if (this.#page.length === 0) {
       const range = { from: this.#next, limit: PAGE_ROWS, order: "asc" } as const;
@@ -30,29 +35,48 @@ export class SealRows {
     return this.#page[0] ?? null;
   }
 
-  skip(): void {
-    const row = this.#page.shift();
-    if (row !== undefined) this.#next = row.first + 1;
+  /** Compares the batch's row, if it has one; all rows below it were taken before. */
+  async take(read: SlotBatch): Promise<Finding[]> {
+    const told = sealRowOf(read, "");
+    this.#newest = told.first;
+    const row = await this.peek();
+    if (row?.first === told.first) return this.#compare(told);
+    this.#without.set(told.first, told);
+    return [];
   }
 
-  /** Compares the batch's row, if it has one; all rows below it were skipped before. */
-  async take(read: SlotBatch, locks: boolean): Promise<Finding[]> {
-    const row = await this.peek();
-    if (row?.first !== read.batch.header.first) {
-      this.#without.push(read);
-      return [];
+  /** Takes the first row, which the batch at hand does not have: null, unless its batch came when the row was not written yet. */
+  takeLate(): Finding[] | null {
+    const row = this.#page[0] as SealRow;
+    const told = this.#without.get(row.first);
+    if (told === undefined) {
+      this.#shift();
+      return null;
     }
-    this.skip();
-    const findings = this.#without.splice(0).map((batch) => noRow(this.#log, batch));
-    const wrong = differs(row, read, locks);
-    if (wrong === null) return findings;
-    return [...findings, wrong];
+    this.#without.delete(row.first);
+    return this.#compare(told);
+  }
+
+  /** Batches that still have no row. The newest may have been sealed just now, or before a crash. */
+  rest(): Finding[] {
+    const others = [...this.#without.values()].filter(({ first }) => first !== this.#newest);
+    return others.map(noRow);
+  }
+
+  #compare(told: SealRow): Finding[] {
+    const wrong = differs(this.#shift(), told, this.#locks);
+    return wrong === null ? [] : [wrong];
+  }
+
+  #shift(): SealRow {
+    const row = this.#page.shift() as SealRow;
+    this.#next = row.first + 1;
+    return row;
   }
 }
 
-function noRow(log: string, { batch, version }: SlotBatch): Finding {
-  const { first, count } = batch.header;
-  const place = { log, first, last: first + count - 1, object: version.key };
+function noRow({ log, first, count, key }: SealRow): Finding {
+  const place = { log, first, last: first + count - 1, object: key };
   return newFinding("index_behind", place, "a row of this seal in the index", "none");
 }
 
@@ -71,19 +95,14 @@ const TOLD = [
 const HINT =
   "The index's row of this seal is not what lies under lock. Trust the vault; find out who can write to the index.";
 
-function differs(row: SealRow, read: SlotBatch, locks: boolean): Finding | null {
-  const told = sealRowOf(read, row.sealedAt);
+function differs(row: SealRow, told: SealRow, locks: boolean): Finding | null {
   const wrong: (keyof SealRow)[] = TOLD.filter(
     (name) => row[name] !== told[name] && (locks || name !== "versionId"),
   );
   if (locks && row.retainUntil > told.retainUntil) wrong.push("retainUntil");
   if (wrong.length === 0) return null;
-  const { first, count } = read.batch.header;
-  const place = {
-    log: row.log,
-    ...{ first, last: first + count - 1 },
-    ...{ object: read.version.key, version: read.version.versionId },
-  };
+  const { log, first, count, key, versionId } = told;
+  const place = { log, first, last: first + count - 1, object: key, version: versionId };
   const list = (of: SealRow) => wrong.map((name) => `${name} ${of[name]}`).join(", ");
   return { ...newFinding("batch_altered", place, list(told), list(row)), hint: HINT };
 }

@@ -99,7 +99,7 @@ class LogVerifier {
     this.#context = { ...context, tolerant: true };
     this.#options = options;
     const { index } = options;
-    this.#rows = index === null ? null : new SealRows(index, context.log);
+    this.#rows = index === null ? null : new SealRows(index, context.log, context.locks);
   }
 
   async run(): Promise<LogReport> {
@@ -130,12 +130,13 @@ class LogVerifier {
     if (this.#rows === null) return;
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const { size } = this.#before;
-      if ((await this.#rows.peek()) === null) return;
+      if ((await this.#rows.peek()) === null) break;
       // Sealed after the listing was made, if it is there when one looks again.
       await this.#walk("batches");
       if (this.#before.size === size) break;
     }
     await this.#rowsWithoutBatch(Infinity);
+    this.#findings.addAll(this.#rows.rest());
   }
 
   /** `batches`: what else is there was told by the walk before. */
@@ -208,7 +209,7 @@ class LogVerifier {
     if (index === null || this.#rows === null) return;
     const { first } = read.batch.header;
     await this.#rowsWithoutBatch(first);
-    this.#findings.addAll(await this.#rows.take(read, this.#context.locks));
+    this.#findings.addAll(await this.#rows.take(read));
     const { leaves } = read.batch;
     const run = { log: this.#context.log, first, leaves, nodes: read.nodes };
     const comparing = compare(run).then((findings) => {
@@ -224,8 +225,9 @@ class LogVerifier {
   async #rowsWithoutBatch(first: number): Promise<void> {
     const rows = this.#rows as SealRows;
     for (let row = await rows.peek(); row !== null && row.first < first; row = await rows.peek()) {
-      rows.skip();
-      if (this.#damaged.has(row.key)) continue;
+      const late = rows.takeLate();
+      if (late !== null) this.#findings.addAll(late);
+      if (late !== null || this.#damaged.has(row.key)) continue;
       const place = {
         log: row.log,
         ...{ first: row.first, last: row.first + row.count - 1 },

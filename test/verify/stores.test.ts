@@ -207,6 +207,11 @@ test("the index, row by row", async (t) => {
       ["index_behind demo 3-6"],
     ],
     [
+      "no row of any seal",
+      "DELETE FROM seal WHERE log = 'demo'",
+      ["index_behind demo 0-2", "index_behind demo 3-6"],
+    ],
+    [
       "a row without a batch",
       "INSERT INTO seal SELECT log, 607, 1, 'demo/x', version_id, sha256, bytes, sealed_at, retain_until, checkpoint, leaf, frontier FROM seal WHERE log = 'demo' AND first = 7",
       ["batch_missing demo 607"],
