@@ -88,8 +88,8 @@ function note({ dataDir, s3 }: Config): string {
       `  ${dataDir}/minio/                the vault itself: the objects under lock\n`;
   return (
     "index.db is the index as of now, a SQLite file. To go back to it: stop the instance; if libsql/ of the data\n" +
-    "folder is gone, run npm run restore, which makes it anew; in libsql/dbs/127/ delete data-wal, data-shm, wallog,\n" +
-    "stats.json and .sentinel, and put this file there under the name data; npm run verify; npm start.\n" +
+    "folder is gone, run npm run restore, which makes it anew; in libsql/dbs/127/ delete data, data-wal, data-shm,\n" +
+    "wallog, stats.json and .sentinel, and put this file there under the name data; npm run verify; npm start.\n" +
     "Entries sealed since are brought up from the vault. Entries that were acknowledged since and not sealed are\n" +
     "missed at the start (index_behind): see npm run recover.\n\n" +
     "Not in here, and to be kept elsewhere; secrets never go into a backup by themselves:\n" +

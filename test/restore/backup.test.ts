@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import test from "node:test";
 import { appendUnsealed, editDatabase, makeFolder, readIndex } from "./data-folder.ts";
 
-/** What sqld keeps beside a database, and makes anew. */
-const SIDE_FILES = ["data-wal", "data-shm", "wallog", "stats.json", ".sentinel"];
+/** The database and what sqld keeps beside it, and makes anew. */
+const REPLACED_FILES = ["data", "data-wal", "data-shm", "wallog", "stats.json", ".sentinel"];
 
 test("a copy taken from a running index takes its place", async (t) => {
   const folder = await makeFolder(t, { batches: [3, 2] });
@@ -24,7 +24,7 @@ test("a copy taken from a running index takes its place", async (t) => {
   assert.equal((await folder.run("backup", target)).code, 2, "a backup is never written over");
 
   editDatabase(folder.databaseFile, "DELETE FROM chunk", "DELETE FROM head");
-  for (const name of SIDE_FILES) {
+  for (const name of REPLACED_FILES) {
     await rm(join(dirname(folder.databaseFile), name), { force: true });
   }
   await copyFile(join(target, "index.db"), folder.databaseFile);

@@ -140,7 +140,11 @@ export async function readIndex(
   return { heads, lines };
 }
 
-/** Changes the database file behind everybody's back; triggers that refuse are dropped. */
+/**
+ * Changes the database file behind everybody's back; triggers that refuse are dropped. The WAL is emptied here, because
+ * `close` of this library waits for its statements to be collected: until then the WAL stays, and would be written into
+ * whatever file has taken the database's place by then.
+ */
 export function editDatabase(path: string, ...statements: string[]): void {
   const database = new Database(path);
   try {
@@ -149,6 +153,7 @@ export function editDatabase(path: string, ...statements: string[]): void {
       .all() as { name: string }[];
     for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`);
     for (const statement of statements) database.exec(statement);
+    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } finally {
     database.close();
   }
