@@ -7,6 +7,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
+import { isNetwork } from "../storage/networks.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config {
@@ -39,6 +40,8 @@ export interface Config {
   /** `null`: the local sqld. */
   readonly libsql: LibsqlConfig | null;
   readonly systemRetentionDays: number;
+  /** Networks in CIDR form of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
 }
 
 /** A setting that cannot be used. The message begins with the key's name. */
@@ -68,6 +71,7 @@ const KEYS = [
   "LIBSQL_TOKEN",
   "LIBSQL_DDL_TOKEN",
   "SYSTEM_RETENTION_DAYS",
+  "TRUSTED_PROXIES",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -122,6 +126,7 @@ export function readCommand(
       s3,
       libsql: readLibsql(settings),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
+      trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
     },
     flags: values,
     words: positionals,
@@ -247,6 +252,18 @@ function readUrl(key: Key, text: string, protocols: readonly string[]): string {
   if (url && protocols.includes(url.protocol) && !url.username && !url.password) return text;
   const forms = protocols.map((protocol) => `${protocol}//…`).join(" or ");
   throw new ConfigError(PREFIX + key, `must be a URL (${forms}) without a password in it.`);
+}
+
+/** Networks with commas between them. */
+function readNetworks(settings: Settings, key: Key): string[] {
+  const texts = (settings.text(key) ?? "").split(",").map((text) => text.trim());
+  const networks = texts.filter((text) => text !== "");
+  const wrong = networks.find((text) => !isNetwork(text));
+  if (wrong === undefined) return networks;
+  throw new ConfigError(
+    PREFIX + key,
+    `must be networks like 10.0.0.0/8 with commas between them, not "${wrong}".`,
+  );
 }
 
 /** Locks in a store of one's own cannot be taken back, so nobody but its owner may choose their length. */

@@ -4,6 +4,7 @@
  * log exists; only within a token's patterns does anybody learn that a log is unknown.
  */
 import { isLogName } from "../storage/log/entry.ts";
+import { Networks } from "../storage/networks.ts";
 import type { LogStatus, Principal, Role } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";
 
@@ -38,12 +39,15 @@ export function hasRole(principal: Principal, roles: readonly Role[]): boolean {
   return principal.roles.some((role) => roles.includes(role));
 }
 
-/** A token that is bound to networks cannot be used where the sender's address is not known, so it is refused everywhere. */
 export function assertUsable(principal: Principal | null): asserts principal is Principal {
   if (principal === null) throw unauthenticated();
-  if (principal.networks.length > 0) {
-    throw new ProblemError("forbidden", "this token is bound to networks, which cannot be checked");
-  }
+}
+
+/** A token that is bound to networks is refused where the sender's address lies outside of them or is not known. */
+export function assertNetwork(principal: Principal | null, address: string | null): void {
+  if (principal === null || principal.networks.length === 0) return;
+  if (new Networks(principal.networks).covers(address)) return;
+  throw new ProblemError("forbidden", "the token may not be used from this address");
 }
 
 export function assertRole(principal: Principal | null, roles: readonly Role[]): void {

@@ -11,11 +11,13 @@ import {
   assertMay,
   assertMayAppend,
   assertMayOrPublic,
+  assertNetwork,
   assertRole,
   assertUsable,
   unauthenticated,
   type Rule,
 } from "./access.ts";
+import { isLoopback } from "../storage/networks.ts";
 import type { Services } from "./ask.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
 import { problemOf, valueOf } from "./problem.ts";
@@ -28,6 +30,12 @@ export const ADMITTED_COUNT_MAX = 1_000;
 export interface Admitted {
   readonly principal: Principal | null;
   readonly log: LogStatus | null;
+}
+
+/** A request and the address that it came from; `null` where that is not known. */
+export interface Sender {
+  readonly request: Request;
+  readonly address: string | null;
 }
 
 const NOBODY: Admitted = { principal: null, log: null };
@@ -50,7 +58,7 @@ export class AdmitCache {
 /** Meets the rule or throws. `logName` is the log of the path, which may be no name at all. */
 export async function admit(
   rule: Rule,
-  request: Request,
+  sender: Sender,
   logName: string,
   services: Services,
 ): Promise<Admitted> {
@@ -58,16 +66,16 @@ export async function admit(
     case "anyone":
       return NOBODY;
     case "metrics":
-      return admitMetrics(request, services);
+      return admitMetrics(sender, services);
     case "token": {
-      const principal = await whoIs(services.ledger, tokenOf(request, services.sha256));
+      const principal = await whoIs(sender, services);
       assertRole(principal, rule.roles);
       return { principal, log: null };
     }
     case "log":
-      return admitLog(rule, request, logName, services);
+      return admitLog(rule, sender, logName, services);
     case "append":
-      return admitAppend(request, logName, services);
+      return admitAppend(sender, logName, services);
     default:
       return rule satisfies never;
   }
@@ -75,13 +83,14 @@ export async function admit(
 
 async function admitLog(
   rule: Extract<Rule, { for: "log" }>,
-  request: Request,
+  sender: Sender,
   logName: string,
-  { ledger, sha256 }: Services,
+  services: Services,
 ): Promise<Admitted> {
+  const { request } = sender;
   const anonymous = rule.public === true && !request.headers.has("authorization");
-  const token = anonymous ? null : tokenOf(request, sha256);
-  const admitted = await ask(ledger, token, logName, (principal) => {
+  const token = anonymous ? null : tokenOf(request, services.sha256);
+  const admitted = await ask(sender, token, logName, services.ledger, (principal) => {
     assertMay(principal, rule.roles, logName);
   });
   // A wrong token is refused even where none is needed: its sender believes that it works.
@@ -96,17 +105,18 @@ async function admitLog(
 }
 
 async function admitAppend(
-  request: Request,
+  sender: Sender,
   logName: string,
   { ledger, sha256, admitted: cache, nowMs }: Services,
 ): Promise<Admitted> {
-  const token = tokenOf(request, sha256);
+  const token = tokenOf(sender.request, sha256);
   const cached = cache.get(token, nowMs());
   if (cached !== null) {
+    assertNetwork(cached, sender.address);
     assertMayAppend(cached, logName);
     return { principal: cached, log: null };
   }
-  const admitted = await ask(ledger, token, logName, (principal) => {
+  const admitted = await ask(sender, token, logName, ledger, (principal) => {
     assertMayAppend(principal, logName);
   });
   assertMayAppend(admitted.principal, logName);
@@ -115,44 +125,58 @@ async function admitAppend(
   return admitted;
 }
 
-async function admitMetrics(request: Request, services: Services): Promise<Admitted> {
-  if (!request.headers.has("authorization") && isFromThisMachine(request, services)) return NOBODY;
-  const principal = await whoIs(services.ledger, tokenOf(request, services.sha256));
+async function admitMetrics(sender: Sender, services: Services): Promise<Admitted> {
+  if (!sender.request.headers.has("authorization") && isFromThisMachine(sender)) return NOBODY;
+  const principal = await whoIs(sender, services);
   assertUsable(principal);
   return { principal, log: null };
 }
 
 /**
- * The sender's address cannot be seen. Who listens on loopback only, is asked under a loopback name (so no
- * page of another site was rebound to it) and sees no trace of a proxy, is asked from this machine.
+ * Asked under a loopback name too (so no page of another site was rebound to it), and with no trace of a proxy:
+ * behind one on this machine everybody seems to come from here.
  */
-function isFromThisMachine({ headers, url }: Request, { onLoopback }: Services): boolean {
-  if (!onLoopback || PROXY_HEADERS.some((name) => headers.has(name))) return false;
+function isFromThisMachine({ request: { headers, url }, address }: Sender): boolean {
+  if (!isLoopback(address) || PROXY_HEADERS.some((name) => headers.has(name))) return false;
   return LOOPBACK_HOST.test(new URL(url).hostname);
 }
 
 const PROXY_HEADERS = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
-export const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/;
+const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/;
 
 /**
  * Asks the ledger. What is no name of a log is not asked for: there is none. A log that is there may still fail
  * to be looked up; only who has a right to it (`assertRight`) learns of that, or its name would be told.
  */
 async function ask(
-  ledger: LedgerApi,
+  { address }: Sender,
   tokenSha256: string | null,
   logName: string,
+  ledger: LedgerApi,
   assertRight: (principal: Principal | null) => void,
 ): Promise<Admitted> {
   const log = isLogName(logName) ? logName : null;
   const result = await ledger.admit({ tokenSha256, log });
-  if (result.ok) return result.value;
-  if (log !== null) assertRight(await whoIs(ledger, tokenSha256));
+  if (result.ok) {
+    assertNetwork(result.value.principal, address);
+    return result.value;
+  }
+  if (log !== null) {
+    const { principal } = valueOf(await ledger.admit({ tokenSha256, log: null }));
+    assertNetwork(principal, address);
+    assertRight(principal);
+  }
   throw problemOf(result.problem);
 }
 
-async function whoIs(ledger: LedgerApi, tokenSha256: string | null): Promise<Principal | null> {
-  return valueOf(await ledger.admit({ tokenSha256, log: null })).principal;
+async function whoIs(
+  { request, address }: Sender,
+  { ledger, sha256 }: Services,
+): Promise<Principal | null> {
+  const tokenSha256 = tokenOf(request, sha256);
+  const { principal } = valueOf(await ledger.admit({ tokenSha256, log: null }));
+  assertNetwork(principal, address);
+  return principal;
 }
 
 /** SHA-256 of the bearer token, hex. Throws `unauthenticated` where none of the right form is there. */

@@ -5,6 +5,7 @@
  */
 import { Hono, type Context } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
+import { senderAddress } from "./address.ts";
 import { admit } from "./admit.ts";
 import { answerProblem } from "./answer.ts";
 import type { Ask, Services } from "./ask.ts";
@@ -36,10 +37,20 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   try {
     // hono answers HEAD by GET; a log of reads would have to count it as one.
     if (request.method !== route.method) throw notAllowed(methodsOf(route));
-    const admitAgain = () => admit(route.rule, request, param("log"), services);
+    const address = senderAddress(request, services.addressing);
+    const admitAgain = () => admit(route.rule, { request, address }, param("log"), services);
     const admitted = await admitAgain();
     const query = new Query(request.url, route.query);
-    const ask: Ask = { request, requestId, services, query, param, ...admitted, admitAgain };
+    const ask: Ask = {
+      request,
+      requestId,
+      address,
+      services,
+      query,
+      param,
+      ...admitted,
+      admitAgain,
+    };
     response = await route.handle(ask);
   } catch (error) {
     response = await refuse(request, requestId, error, services);

@@ -1,6 +1,7 @@
 /** One request on its way: what a route's handler is given, and what the parts behind it are. */
 import type { Sha256 } from "../storage/log/hash.ts";
 import type { Index, Vault } from "../storage/ports.ts";
+import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
 import type { ReadinessCache } from "./readiness-cache.ts";
@@ -22,8 +23,8 @@ export interface Services {
   readonly readiness: ReadinessCache;
   /** What was answered so far; one for all requests. */
   readonly requests: RequestCounter;
-  /** Whether the worker listens on loopback only. */
-  readonly onLoopback: boolean;
+  /** How the sender's address is found. */
+  readonly addressing: AddressSettings;
   /** Tells the operator of a refusal that is our own fault. */
   readonly report: (requestId: string, problem: ProblemError) => void;
 }
@@ -31,6 +32,8 @@ export interface Services {
 export interface Ask {
   readonly request: Request;
   readonly requestId: string;
+  /** The sender's address; `null` where it is not known. */
+  readonly address: string | null;
   readonly services: Services;
   readonly query: Query;
   /** A part of the path by its name in the route. */

@@ -23,6 +23,8 @@ export interface Env {
   readonly INDELIBLE_OPERATOR_SECRET: string;
   /** Where the public socket listens, `host:port`; not known on an edge. */
   readonly INDELIBLE_LISTEN?: string;
+  /** Networks, with commas between them, of proxies whose word about the sender's address is taken. */
+  readonly INDELIBLE_TRUSTED_PROXIES?: string;
 }
 
 /** A binding that is missing or wrong; the message begins with its name. */

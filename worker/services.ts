@@ -1,7 +1,9 @@
 /** What stands behind the HTTP side in a real worker. */
 import { LibsqlIndex } from "../storage/index/index.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
-import { AdmitCache, LOOPBACK_HOST } from "./admit.ts";
+import { Networks } from "../storage/networks.ts";
+import type { AddressSettings } from "./address.ts";
+import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
 import { indexConfigOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
@@ -16,6 +18,18 @@ const admitted = new AdmitCache();
 const readiness = new ReadinessCache();
 const requests = new RequestCounter();
 
+let addressing: AddressSettings | null = null;
+
+/** Only workerd of our own knows where it listens. */
+function addressingOf(env: Env): AddressSettings {
+  const proxies = (env.INDELIBLE_TRUSTED_PROXIES ?? "").split(",").filter((text) => text !== "");
+  addressing ??= {
+    onEdge: env.INDELIBLE_LISTEN === undefined,
+    trustedProxies: new Networks(proxies),
+  };
+  return addressing;
+}
+
 /** The services of one request. Connections are made when they are used, and never shared: workerd ties them to a request. */
 export function openServices(env: Env): Services {
   return {
@@ -28,7 +42,7 @@ export function openServices(env: Env): Services {
     admitted,
     readiness,
     requests,
-    onLoopback: LOOPBACK_HOST.test((env.INDELIBLE_LISTEN ?? "").replace(/:[0-9]+$/, "")),
+    addressing: addressingOf(env),
     report: reportProblem,
   };
 }

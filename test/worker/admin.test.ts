@@ -151,7 +151,8 @@ test("a token that is not rightly described is refused at its place", async () =
     ["/expires_at", { ...good, expires_at: "2020-01-01T00:00:00Z" }],
     ["/expires_at", { ...good, expires_at: "tomorrow" }],
     ["/expires_at", { ...good, expires_at: "2099-02-30T00:00:00Z" }],
-    ["/networks", { ...good, networks: ["10.0.0.0/8"] }],
+    ["/networks/0", { ...good, networks: ["10.0.0.0/33"] }],
+    ["/networks/1", { ...good, networks: ["10.0.0.0/8", "010.0.0.1"] }],
     ["/sha256", { ...good, sha256: "00" }],
   ];
   for (const [pointer, body] of cases) {
@@ -234,10 +235,14 @@ test("metrics are for tokens, and on loopback for whoever asks from this machine
   const text = await (await remote.ask("GET", "/metrics", { token })).text();
   assert.match(text, /^indelible_entries 3$/m);
   assert.match(text, /route="\/metrics",status="401"\} 1/);
-  const local = await makeFake({ onLoopback: true });
-  assert.equal((await local.ask("GET", "/metrics")).status, 200);
+  const from = (address: string) => ({ "cf-connecting-ip": address });
+  const local = await makeFake();
+  assert.equal((await local.ask("GET", "/metrics", { headers: from("127.0.0.1") })).status, 200);
+  assert.equal((await local.ask("GET", "/metrics", { headers: from("192.0.2.1") })).status, 401);
   for (const name of ["x-forwarded-for", "forwarded", "via"]) {
-    const response = await local.ask("GET", "/metrics", { headers: { [name]: "1.2.3.4" } });
+    const response = await local.ask("GET", "/metrics", {
+      headers: { ...from("127.0.0.1"), [name]: "1.2.3.4" },
+    });
     assert.equal(response.status, 401, name);
   }
 });

@@ -11,6 +11,7 @@ import type { Role } from "../../worker/ledger-api.ts";
 import { RequestCounter } from "../../worker/metrics.ts";
 import type { ProblemError } from "../../worker/problem.ts";
 import { ReadinessCache } from "../../worker/readiness-cache.ts";
+import { Networks } from "../../storage/networks.ts";
 import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
 import { MemoryVault } from "../vault/memory-vault.ts";
@@ -58,7 +59,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     admitted: new AdmitCache(),
     readiness: new ReadinessCache(),
     requests: new RequestCounter(),
-    onLoopback: false,
+    addressing: { onEdge: true, trustedProxies: new Networks([]) },
     report: (_, problem) => void reported.push(problem),
     ...changes,
   };

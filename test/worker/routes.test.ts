@@ -21,9 +21,15 @@ async function makeFilled(): Promise<Fake> {
   return fake;
 }
 
-function call(fake: Fake, route: Route, log: string, token: string | undefined) {
+function call(
+  fake: Fake,
+  route: Route,
+  log: string,
+  token: string | undefined,
+  headers: Record<string, string> = {},
+) {
   const body = route.method === "POST" ? bodyOf(nameOf(route)) : undefined;
-  return fake.ask(route.method, pathOf(route, log), { token, body });
+  return fake.ask(route.method, pathOf(route, log), { token, body, headers });
 }
 
 test("the table of routes and what is expected of them name the same routes", () => {
@@ -137,16 +143,21 @@ test("a private log under /tlog is nobody's to keep", async () => {
   assert.equal(response.headers.get("cache-control"), "private, no-store");
 });
 
-test("a token that is bound to networks is refused everywhere, for the sender's address is not known", async () => {
+test("a token that is bound to networks is refused everywhere from elsewhere", async () => {
   const fake = await makeFilled();
   const token = fake.token(ROLES);
   for (const [id, known] of fake.ledger.tokenStatus) {
     fake.ledger.tokenStatus.set(id, { ...known, networks: ["10.0.0.0/8"] });
   }
   for (const route of ROUTES.filter((known) => ALLOWED[nameOf(known)] !== "anyone")) {
-    const response = await call(fake, route, LOG, token);
-    assert.equal((await problemIn(response)).code, "forbidden", nameOf(route));
+    for (const address of [null, "192.0.2.1", "::1"]) {
+      const headers = address === null ? {} : { "cf-connecting-ip": address };
+      const response = await call(fake, route, LOG, token, headers);
+      assert.equal((await problemIn(response)).code, "forbidden", nameOf(route));
+    }
   }
+  const headers = { "cf-connecting-ip": "::ffff:10.1.2.3" };
+  assert.equal((await fake.ask("GET", "/v1/logs", { token, headers })).status, 200);
 });
 
 test("other methods at a known address are 405 and name those that it takes", async () => {
