@@ -29,7 +29,11 @@ const ROOMS: readonly Room[] = [
     rooms: ["storage/log/", "storage/ports.ts"],
     packages: ["minio", "fast-xml-parser", "node:*"],
   },
-  { path: "storage/", rooms: ["storage/log/", "storage/ports.ts"], packages: ["node:zlib", "ipaddr.js"] },
+  {
+    path: "storage/",
+    rooms: ["storage/log/", "storage/ports.ts"],
+    packages: ["node:zlib", "ipaddr.js"],
+  },
   {
     path: "worker/",
     rooms: ["storage/", "FORMAT.md"],

@@ -23,6 +23,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     s3: null,
     libsql: null,
     systemRetentionDays: 1,
+    trustedProxies: [],
   });
 });
 
