@@ -16,7 +16,7 @@ import {
   startBenchInstance,
   type BenchInstance,
 } from "./bench/instance.ts";
-import { percentileMs, runLoad, type Answer } from "./bench/load.ts";
+import { percentileMs, runLoad, type Answer, type LoadResult } from "./bench/load.ts";
 
 const APPEND = `/v1/logs/${LOGS.plain}/entries`;
 const APPEND_SEALED = `/v1/logs/${LOGS.sealed}/entries?ack=sealed`;
@@ -39,6 +39,10 @@ const CASES: readonly Case[] = [
   { name: "ack=sealed, 32 connections", connections: 32, events: 1, path: APPEND_SEALED },
 ];
 
+/** Verifying and restoring take a second to start and to warm up; a log of this size takes some seconds. */
+const VERIFIED_ENTRIES_MIN = 500_000;
+const FILL: Case = { name: "filling", connections: 16, events: 100, path: APPEND };
+
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "5" } } });
@@ -54,6 +58,7 @@ try {
   try {
     say(`ready after ${instance.secondsToReady.toFixed(1)} s; ${seconds} s each\n`);
     const answers = await measureAll(instance);
+    await fill(instance, answers.get(APPEND) ?? []);
     await checkReceipts(instance, LOGS.sealed, answers.get(APPEND_SEALED) ?? [], linesFile);
     receipts = await checkReceipts(instance, LOGS.plain, answers.get(APPEND) ?? [], linesFile);
     say(
@@ -76,17 +81,7 @@ async function measureAll(instance: BenchInstance): Promise<Map<string, Answer[]
   let pingPerSecond = 0;
   say(row("", "per second", "of ping", "p50 ms", "p99 ms"));
   for (const one of CASES) {
-    const result = await runLoad({
-      url: instance.url,
-      connections: one.connections,
-      seconds,
-      path: one.path,
-      headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
-      body: (n) => (one.events === 0 ? null : bodyOf(n, one.events)),
-    });
-    const failed = result.answers.find(({ status }) => status !== (one.events === 0 ? 200 : 201));
-    if (failed !== undefined)
-      throw new Error(`${one.name}: ${failed.status} ${failed.body.toString()}`);
+    const result = await load(instance, one, seconds);
     const perSecond = (result.answers.length * Math.max(1, one.events)) / result.seconds;
     if (one.events === 0) pingPerSecond = perSecond;
     else kept.set(one.path, [...(kept.get(one.path) ?? []), ...result.answers]);
@@ -94,6 +89,32 @@ async function measureAll(instance: BenchInstance): Promise<Map<string, Answer[]
     say(row(one.name, perSecond.toFixed(0), (perSecond / pingPerSecond).toFixed(3), ...ms));
   }
   return kept;
+}
+
+async function load(instance: BenchInstance, one: Case, lasting: number): Promise<LoadResult> {
+  const result = await runLoad({
+    url: instance.url,
+    connections: one.connections,
+    seconds: lasting,
+    path: one.path,
+    headers: { authorization: `Bearer ${instance.token}`, "content-type": "application/json" },
+    body: (n) => (one.events === 0 ? null : bodyOf(n, one.events)),
+  });
+  const failed = result.answers.find(({ status }) => status !== (one.events === 0 ? 200 : 201));
+  if (failed === undefined) return result;
+  throw new Error(`${one.name}: ${failed.status} ${failed.body.toString()}`);
+}
+
+/** Goes on, unmeasured, until the log is large enough for what comes after. */
+async function fill(instance: BenchInstance, answers: Answer[]): Promise<void> {
+  const headers = { authorization: `Bearer ${instance.token}` };
+  const size = async (): Promise<number> => {
+    const answer = await fetch(`${instance.url}/v1/logs/${LOGS.plain}`, { headers });
+    return ((await answer.json()) as { size: number }).size;
+  };
+  while ((await size()) < VERIFIED_ENTRIES_MIN) {
+    answers.push(...(await load(instance, FILL, 1)).answers);
+  }
 }
 
 async function hashLines({ entries, lineBytes }: Receipts, linesFile: string): Promise<number> {
