@@ -7,7 +7,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
-import { isNetwork } from "../storage/networks.ts";
+import { isLoopback, isNetwork } from "../storage/networks.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config {
@@ -27,6 +27,12 @@ export interface LibsqlConfig {
   readonly ddlToken: string | null;
 }
 
+/** Absolute paths of PEM files; what is in them is looked at when they are used (`parts/tls.ts`). */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
 export interface Config {
   /** Absolute path of the data folder. */
   readonly dataDir: string;
@@ -42,6 +48,10 @@ export interface Config {
   readonly systemRetentionDays: number;
   /** Networks in CIDR form of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
+  /** `null`: the API speaks plain HTTP. */
+  readonly tls: TlsFiles | null;
+  /** Origins whose pages may call the API, exactly as browsers send them. */
+  readonly corsOrigins: readonly string[];
 }
 
 /** A setting that cannot be used. The message begins with the key's name. */
@@ -72,6 +82,9 @@ const KEYS = [
   "LIBSQL_DDL_TOKEN",
   "SYSTEM_RETENTION_DAYS",
   "TRUSTED_PROXIES",
+  "TLS_CERT",
+  "TLS_KEY",
+  "CORS_ORIGINS",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -127,6 +140,8 @@ export function readCommand(
       libsql: readLibsql(settings),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
+      tls: readTlsFiles(settings, base),
+      corsOrigins: readOrigins(settings, "CORS_ORIGINS"),
     },
     flags: values,
     words: positionals,
@@ -254,10 +269,45 @@ function readUrl(key: Key, text: string, protocols: readonly string[]): string {
   throw new ConfigError(PREFIX + key, `must be a URL (${forms}) without a password in it.`);
 }
 
+function readTlsFiles(settings: Settings, base: string): TlsFiles | null {
+  const group = settings.group(["TLS_CERT", "TLS_KEY"]);
+  return (
+    group && { certFile: resolve(base, group.TLS_CERT), keyFile: resolve(base, group.TLS_KEY) }
+  );
+}
+
+/** Origins with commas between them. A page that came over plain HTTP from elsewhere could be anybody's. */
+function readOrigins(settings: Settings, key: Key): string[] {
+  const origins = readList(settings, key);
+  const wrong = origins.find((text) => !isPageOrigin(text));
+  if (wrong === undefined) return origins;
+  throw new ConfigError(
+    PREFIX + key,
+    `must be origins like https://app.example.org with commas between them (no path, no *; http:// for loopback only), not "${wrong}".`,
+  );
+}
+
+function isPageOrigin(text: string): boolean {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || url.origin !== text || text.includes("*")) return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname));
+}
+
+/** True for `localhost` and loopback addresses, IPv6 ones in brackets. */
+export function isLoopbackHost(host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, "$1");
+  return host === "localhost" || (isNetwork(address) && isLoopback(address));
+}
+
+/** Texts with commas between them. */
+function readList(settings: Settings, key: Key): string[] {
+  const texts = (settings.text(key) ?? "").split(",").map((text) => text.trim());
+  return texts.filter((text) => text !== "");
+}
+
 /** Networks with commas between them. */
 function readNetworks(settings: Settings, key: Key): string[] {
-  const texts = (settings.text(key) ?? "").split(",").map((text) => text.trim());
-  const networks = texts.filter((text) => text !== "");
+  const networks = readList(settings, key);
   const wrong = networks.find((text) => !isNetwork(text));
   if (wrong === undefined) return networks;
   throw new ConfigError(

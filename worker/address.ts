@@ -19,8 +19,7 @@ export interface AddressSettings {
  */
 export function senderAddress(request: Request, settings: AddressSettings): string | null {
   if (settings.onEdge) return plainAddress(request.headers.get("cf-connecting-ip") ?? "");
-  const { cf } = request as { cf?: { clientIp?: unknown } };
-  let address = typeof cf?.clientIp === "string" ? plainAddress(withoutPort(cf.clientIp)) : null;
+  let address = peerAddress(request);
   if (!settings.trustedProxies.covers(address)) return address;
   const said = (request.headers.get("x-forwarded-for") ?? "").split(",").reverse();
   for (const text of said) {
@@ -30,6 +29,17 @@ export function senderAddress(request: Request, settings: AddressSettings): stri
     if (!settings.trustedProxies.covers(address)) break;
   }
   return address;
+}
+
+/** True where the other end of the connection is a proxy whose word is taken. */
+export function isFromTrustedProxy(request: Request, settings: AddressSettings): boolean {
+  return !settings.onEdge && settings.trustedProxies.covers(peerAddress(request));
+}
+
+/** The other end of the connection, as workerd knows it. */
+function peerAddress(request: Request): string | null {
+  const { cf } = request as { cf?: { clientIp?: unknown } };
+  return typeof cf?.clientIp === "string" ? plainAddress(withoutPort(cf.clientIp)) : null;
 }
 
 /** `192.0.2.1:443`, `[2001:db8::1]:443`, or without the port. */

@@ -1,7 +1,8 @@
 /**
  * Answers: the headers that every one carries, JSON, text, bytes, and problem documents (RFC 9457).
- * Nothing here may be framed, sniffed, cached or read by another origin; there is no CORS.
+ * What the edge adds to them (HSTS, CORS) stands in `edge.ts`.
  */
+import type { ErrorPlace } from "../storage/log/errors.ts";
 import { PROBLEMS, type ProblemError } from "./problem.ts";
 
 /** JSON of the contract. */
@@ -12,6 +13,24 @@ const PROBLEM_TYPE = "application/problem+json";
 
 /** Who asked with a token gets an answer that nobody else may keep. */
 export const CACHE_NEVER = "private, no-store";
+
+/** Nothing in an answer is to be run, framed, sniffed, linked from or loaded by a page of another origin. */
+const CLOSED = {
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+/**
+ * A pointer holds names that the sender chose, 32 levels of them, each as long as a body may be. Cut, it still leads
+ * to the place; a refusal names 20 of them at most, so the document stays below 20 KB.
+ */
+const POINTER_CHARS_MAX = 512;
+/** Our own sentences are shorter; one may begin with a pointer. */
+const DETAIL_CHARS_MAX = 1_024;
 
 export type Headers = Readonly<Record<string, string>>;
 
@@ -30,9 +49,7 @@ export function answer(
     headers: {
       "x-request-id": requestId,
       "cache-control": CACHE_NEVER,
-      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-      "cross-origin-resource-policy": "same-origin",
-      "x-content-type-options": "nosniff",
+      ...CLOSED,
       ...headers,
     },
   });
@@ -69,9 +86,9 @@ export function answerProblem(requestId: string, problem: ProblemError): Respons
     code: problem.code,
     title,
     status,
-    detail: problem.detail,
+    detail: cut(problem.detail, DETAIL_CHARS_MAX),
     request_id: requestId,
-    ...(problem.errors === undefined ? {} : { errors: problem.errors }),
+    ...(problem.errors === undefined ? {} : { errors: problem.errors.map(cutPlace) }),
   };
   const retry = problem.retryAfterSeconds ?? retryAfterSeconds;
   return answer(requestId, status, JSON.stringify(document), {
@@ -80,4 +97,13 @@ export function answerProblem(requestId: string, problem: ProblemError): Respons
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
     ...problem.headers,
   });
+}
+
+function cutPlace({ pointer, detail }: ErrorPlace): ErrorPlace {
+  return { pointer: cut(pointer, POINTER_CHARS_MAX), detail: cut(detail, DETAIL_CHARS_MAX) };
+}
+
+/** At most so many UTF-16 units and an ellipsis; no character is cut in two. */
+function cut(text: string, max: number): string {
+  return text.length <= max ? text : `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}…`;
 }

@@ -7,11 +7,13 @@ import { Hono, type Context } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
 import { senderAddress } from "./address.ts";
 import { admit } from "./admit.ts";
-import { answerProblem } from "./answer.ts";
+import { answer, answerProblem } from "./answer.ts";
 import type { Ask, Services } from "./ask.ts";
 import { discardBody } from "./body.ts";
+import { preflightHeaders, requestIdOf, withEdge } from "./edge.ts";
 import { asProblem, isOurFault, ProblemError } from "./problem.ts";
 import { Query } from "./query.ts";
+import { report } from "./report.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
 const METHODS: readonly Route["method"][] = ["GET", "POST", "DELETE"];
@@ -24,14 +26,20 @@ export function createApp<E extends object>(open: (env: E) => Services): Hono<{ 
   }
   app.notFound((c) => {
     const methods = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 0);
-    return refuse(c.req.raw, newRequestId(), elsewhere(methods), open(c.env));
+    return serveElsewhere(c.req.raw, methods, open(c.env));
+  });
+  // Only what `open` throws comes here: a binding that is missing or wrong.
+  app.onError((error) => {
+    const requestId = crypto.randomUUID();
+    report("error", "no request can be answered", { request_id: requestId, reason: error.message });
+    return answerProblem(requestId, asProblem(error));
   });
   return app;
 }
 
 async function serve(route: Route, c: Context, services: Services): Promise<Response> {
   const request = c.req.raw;
-  const requestId = newRequestId();
+  const requestId = requestIdOf(request, services.addressing);
   const param = (name: string): string => c.req.param(name) ?? "";
   let response: Response;
   try {
@@ -56,7 +64,22 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
     response = await refuse(request, requestId, error, services);
   }
   services.requests.add(route.method, route.path, response.status);
-  return response;
+  return withEdge(request, response, services.corsOrigins);
+}
+
+/** What no route takes: the preflight of a page that may ask, or a refusal. */
+async function serveElsewhere(
+  request: Request,
+  methods: readonly string[],
+  services: Services,
+): Promise<Response> {
+  const { addressing, corsOrigins } = services;
+  const requestId = requestIdOf(request, addressing);
+  const preflight = preflightHeaders(request, methods, corsOrigins);
+  const response = preflight
+    ? answer(requestId, 204, null, preflight)
+    : await refuse(request, requestId, elsewhere(methods), services);
+  return withEdge(request, response, corsOrigins);
 }
 
 /** The problem document, after what the sender is still sending was read and thrown away. */
@@ -87,8 +110,4 @@ function notAllowed(methods: readonly string[]): ProblemError {
 
 function methodsOf({ path }: Route): string[] {
   return ROUTES.filter((route) => route.path === path).map(({ method }) => method);
-}
-
-function newRequestId(): string {
-  return crypto.randomUUID();
 }

@@ -25,6 +25,8 @@ export interface Services {
   readonly requests: RequestCounter;
   /** How the sender's address is found. */
   readonly addressing: AddressSettings;
+  /** Origins whose pages may read answers; none unless configured. */
+  readonly corsOrigins: ReadonlySet<string>;
   /** Tells the operator of a refusal that is our own fault. */
   readonly report: (requestId: string, problem: ProblemError) => void;
 }

@@ -25,6 +25,8 @@ export interface Env {
   readonly INDELIBLE_LISTEN?: string;
   /** Networks, with commas between them, of proxies whose word about the sender's address is taken. */
   readonly INDELIBLE_TRUSTED_PROXIES?: string;
+  /** Origins, with commas between them, whose pages may read answers. */
+  readonly INDELIBLE_CORS_ORIGINS?: string;
 }
 
 /** A binding that is missing or wrong; the message begins with its name. */

@@ -9,7 +9,8 @@ import { encodeUtf8, equalBytes, toHex } from "../storage/log/bytes.ts";
 import { parseVkey } from "../storage/log/note.ts";
 import howToVerify from "../FORMAT.md";
 import type { Env } from "./env.ts";
-import { report, type LedgerParts } from "./ledger-parts.ts";
+import type { LedgerParts } from "./ledger-parts.ts";
+import { report } from "./report.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -9,6 +9,7 @@ import { MinioVault } from "../storage/vault/vault.ts";
 import type { Alarm } from "../storage/ports.ts";
 import { indexConfigOf, integerOf, textOf, vaultConfigOf, type Env } from "./env.ts";
 import { StorageMemo } from "./memo.ts";
+import { report } from "./report.ts";
 import { sha256 } from "./sha256.ts";
 
 /**
@@ -70,16 +71,4 @@ function randomBytes(length: number): Uint8Array {
     crypto.getRandomValues(bytes.subarray(at, at + RANDOM_BYTES_MAX));
   }
   return bytes;
-}
-
-/** One JSON line a message. */
-export function report(
-  level: "info" | "warn" | "error",
-  message: string,
-  fields: Record<string, unknown> = {},
-): void {
-  const line = JSON.stringify({ time: new Date().toISOString(), level, message, ...fields });
-  if (level === "error") console.error(line);
-  else if (level === "warn") console.warn(line);
-  else console.log(line);
 }

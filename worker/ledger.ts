@@ -28,9 +28,10 @@ import type {
   Role,
   TokenStatus,
 } from "./ledger-api.ts";
-import { ledgerParts, ledgerSettings, report, type LedgerParts } from "./ledger-parts.ts";
+import { ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts";
 import { LockWatch } from "./lock-watch.ts";
 import { readiness } from "./readiness.ts";
+import { report } from "./report.ts";
 
 /** `?ack=sealed` waits this long (PROTOCOL §3). */
 const ACK_SEALED_MS = 30_000;

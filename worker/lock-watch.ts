@@ -6,7 +6,7 @@ import type { Ledger } from "../storage/flow/ledger.ts";
 import { sleep } from "../storage/flow/commit.ts";
 import { runLockSelfTest } from "../storage/vault/selftest.ts";
 import { vaultConfigOf, type Env } from "./env.ts";
-import { report } from "./ledger-parts.ts";
+import { report } from "./report.ts";
 
 /** The store may be starting: ask soon at first, then leave it alone. */
 const RETRY_MS_MIN = 500;

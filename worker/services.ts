@@ -7,7 +7,7 @@ import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
 import { indexConfigOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
-import { report } from "./ledger-parts.ts";
+import { report } from "./report.ts";
 import { RequestCounter } from "./metrics.ts";
 import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
@@ -22,12 +22,23 @@ let addressing: AddressSettings | null = null;
 
 /** Only workerd of our own knows where it listens. */
 function addressingOf(env: Env): AddressSettings {
-  const proxies = (env.INDELIBLE_TRUSTED_PROXIES ?? "").split(",").filter((text) => text !== "");
   addressing ??= {
     onEdge: env.INDELIBLE_LISTEN === undefined,
-    trustedProxies: new Networks(proxies),
+    trustedProxies: new Networks(textsOf(env.INDELIBLE_TRUSTED_PROXIES)),
   };
   return addressing;
+}
+
+let corsOrigins: ReadonlySet<string> | null = null;
+
+function corsOriginsOf(env: Env): ReadonlySet<string> {
+  corsOrigins ??= new Set(textsOf(env.INDELIBLE_CORS_ORIGINS));
+  return corsOrigins;
+}
+
+/** Texts with commas between them. */
+function textsOf(list: string | undefined): string[] {
+  return (list ?? "").split(",").filter((text) => text !== "");
 }
 
 /** The services of one request. Connections are made when they are used, and never shared: workerd ties them to a request. */
@@ -43,6 +54,7 @@ export function openServices(env: Env): Services {
     readiness,
     requests,
     addressing: addressingOf(env),
+    corsOrigins: corsOriginsOf(env),
     report: reportProblem,
   };
 }

@@ -126,6 +126,7 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_SEAL_ENTRIES: String(config.sealEntries),
     INDELIBLE_SYSTEM_RETENTION_DAYS: String(config.systemRetentionDays),
     INDELIBLE_TRUSTED_PROXIES: config.trustedProxies.join(","),
+    INDELIBLE_CORS_ORIGINS: config.corsOrigins.join(","),
     INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,

@@ -24,6 +24,8 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     libsql: null,
     systemRetentionDays: 1,
     trustedProxies: [],
+    tls: null,
+    corsOrigins: [],
   });
 });
 
@@ -46,6 +48,24 @@ test("a store of one's own needs all its keys and the retention of the instance'
   }
 });
 
+test("a certificate needs its key, and the other way round; both count from where npm was called", () => {
+  const config = read(["--tls-cert", "tls/chain.pem"], { INDELIBLE_TLS_KEY: "/etc/key.pem" });
+  assert.deepEqual(config.tls, { certFile: "/somewhere/tls/chain.pem", keyFile: "/etc/key.pem" });
+  refused({ INDELIBLE_TLS_CERT: "chain.pem" }, "INDELIBLE_TLS_KEY");
+  refused({ INDELIBLE_TLS_KEY: "key.pem" }, "INDELIBLE_TLS_CERT");
+});
+
+test("pages of named origins, over TLS or from this machine", () => {
+  const named = [
+    "https://app.example.org",
+    "https://app.example.org:8443",
+    "http://localhost:5173",
+  ];
+  const loopback = ["http://127.0.0.1:5173", "http://[::1]:5173"];
+  const text = [...named, ...loopback].join(", ");
+  assert.deepEqual(read([], { INDELIBLE_CORS_ORIGINS: text }).corsOrigins, [...named, ...loopback]);
+});
+
 test("a verb's own flags and words come through", () => {
   const { flags, words } = readCommand(
     ["folder", "--vkey", "file", "--data=d"],
@@ -63,6 +83,11 @@ test("a wrong value is refused with its key's name", () => {
     INDELIBLE_SYSTEM_RETENTION_DAYS: ["0", "36526", "forever"],
     INDELIBLE_LISTEN: ["8787", ":8787", "host:", "host:65536", "a b:1", "http://host:1"],
     INDELIBLE_ORIGIN: ["Log.example.org", "a b", "https://x", "x+y", "x/", "-x", "x\n"],
+    INDELIBLE_CORS_ORIGINS: [
+      ...["*", "null", "app.example.org", "https://app.example.org/", "https://*.example.org"],
+      ...["http://app.example.org", "https://app.example.org:443", "HTTPS://app.example.org"],
+      ...["https://a.example.org,http://b.example.org", "https://u:p@app.example.org"],
+    ],
     INDELIBLE_LIBSQL_URL: ["file:x.db", "http://user:password@host"],
     INDELIBLE_LOGS: ["anything"],
     INDELIBLE_data: ["wrong case"],

@@ -35,6 +35,8 @@ export interface AskOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** An object is sent as JSON; text and bytes as they are. */
   readonly body?: unknown;
+  /** Scheme and host. */
+  readonly base?: string;
 }
 
 export const LOG = "acme.orders";
@@ -60,6 +62,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     readiness: new ReadinessCache(),
     requests: new RequestCounter(),
     addressing: { onEdge: true, trustedProxies: new Networks([]) },
+    corsOrigins: new Set(),
     report: (_, problem) => void reported.push(problem),
     ...changes,
   };
@@ -71,10 +74,10 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
       ledger.addToken(id, token, roles, logs);
       return token;
     },
-    async ask(method, path, { token, headers = {}, body } = {}) {
+    async ask(method, path, { token, headers = {}, body, base = "http://localhost" } = {}) {
       const authorization: Record<string, string> =
         token === undefined ? {} : { authorization: `Bearer ${token}` };
-      const request = new Request(`http://localhost${path}`, {
+      const request = new Request(base + path, {
         method,
         headers: { ...typeOf(body), ...authorization, ...headers },
         ...(body === undefined ? {} : { body: textOf(body), duplex: "half" }),
