@@ -16,7 +16,7 @@ import { Query } from "./query.ts";
 import { report } from "./report.ts";
 import { ROUTES, type Route } from "./routes.ts";
 
-const METHODS: readonly Route["method"][] = ["GET", "POST", "DELETE"];
+const METHODS: readonly Route["method"][] = ["GET", "POST", "PATCH", "DELETE"];
 
 /** The app; `open` gives the services of one request from the bindings. */
 export function createApp<E extends object>(open: (env: E) => Services): Hono<{ Bindings: E }> {

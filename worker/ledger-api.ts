@@ -155,6 +155,12 @@ export interface LedgerApi {
     by: Principal,
     log: NewLog,
   ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
+  /** What is left out stays as it is; nothing is written where nothing differs. */
+  changeLog(
+    by: Principal,
+    log: string,
+    change: Partial<Omit<NewLog, "name">>,
+  ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
   tokens(): Promise<Result<readonly TokenStatus[]>>;
   createToken(
     by: Principal,

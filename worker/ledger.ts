@@ -142,6 +142,16 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     });
   }
 
+  changeLog(by: Principal, log: string, change: Partial<Omit<NewLog, "name">>) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      const { retentionDays: days, ...rest } = change;
+      const fields = { log, ...rest, ...(days === undefined ? {} : { retention_days: days }) };
+      const { sealed } = await administration.changeLog(by.by, fields);
+      return { log: await this.#status(ledger, log), sealed };
+    });
+  }
+
   tokens() {
     return this.#answer(async ({ ledger }): Promise<TokenStatus[]> =>
       [...ledger.directory.tokens.values()].map(tokenStatus),

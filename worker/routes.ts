@@ -7,14 +7,14 @@ import type { Ask } from "./ask.ts";
 import { append } from "./routes/append.ts";
 import { getEntry, listEntries } from "./routes/entries.ts";
 import { healthz, metrics, readyz } from "./routes/health.ts";
-import { createLog, getLog, listLogs } from "./routes/logs.ts";
+import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, listSeals, sealNow } from "./routes/seals.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken } from "./routes/tokens.ts";
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
   /** In hono's form; `:log` is the log that a rule `for: "log"` speaks of. */
   readonly path: string;
   readonly rule: Rule;
@@ -50,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/v1/logs/:log/seals/:first", AUDIT, getSeal),
   route("POST", "/v1/logs/:log/seal", { for: "log", roles: ["auditor", "admin"] }, sealNow),
   route("GET", "/v1/logs/:log", ANY_OF_LOG, getLog),
+  route("PATCH", "/v1/logs/:log", { for: "log", roles: ["admin"] }, changeLog),
   route("GET", "/v1/logs", ANY_TOKEN, listLogs),
   route("POST", "/v1/logs", ADMIN, createLog),
   route("POST", "/v1/tokens", ADMIN, createToken),

@@ -7,14 +7,17 @@ import {
   instanceCreated,
   INSTANCE_FORMAT,
   keyAnnounced,
+  logChanged,
   logCreated,
   tokenCreated,
   tokenRevoked,
+  type LogChanged,
   type LogCreated,
   type TokenCreated,
 } from "../log/system.ts";
 import type { NewEvent } from "./append.ts";
 import type { Ledger } from "./ledger.ts";
+import { differenceOf } from "./log-change.ts";
 import { Refusal } from "./refusal.ts";
 
 /** How long an answer waits for the seal of what it made (PROTOCOL §3). */
@@ -40,7 +43,7 @@ export class Administration {
     return this.#inTurn(async () => {
       const { origin } = this.#ledger.directory;
       if (origin !== null) {
-        if (origin === first.origin) return;
+        if (origin === first.origin) return this.#lengthenOwn(first.systemRetentionDays);
         throw new Refusal("invalid_request", `this instance is ${origin}, not ${first.origin}`);
       }
       const own = (log: string, description: string): LogCreated => ({
@@ -64,6 +67,17 @@ export class Administration {
     });
   }
 
+  /** The configured retention is the least of the instance's own logs; a smaller one than they have changes nothing. */
+  async #lengthenOwn(days: number): Promise<void> {
+    const shorter = [SYSTEM_LOG, ACCESS_LOG].filter((log) => {
+      const known = this.#ledger.directory.logs.get(log);
+      return known !== undefined && known.retentionDays < days;
+    });
+    if (shorter.length === 0) return;
+    const events = shorter.map((log) => logChanged({ log, retention_days: days }));
+    await this.#append("system", events);
+  }
+
   /** Makes a log; `sealed`: its `log.created` lies under lock. */
   async createLog(by: string, log: LogCreated): Promise<{ readonly sealed: boolean }> {
     const size = await this.#inTurn(async () => {
@@ -80,6 +94,17 @@ export class Administration {
       const size = await this.#append(by, await this.#birth(log, by));
       await this.#ledger.announce(await this.#ledger.open(log.log));
       return size;
+    });
+    return { sealed: await this.#sealed(size) };
+  }
+
+  /** Changes a log; where nothing differs nothing is written. What it promised to keep is never kept for less. */
+  async changeLog(by: string, change: LogChanged): Promise<{ readonly sealed: boolean }> {
+    const size = await this.#inTurn(async () => {
+      const known = this.#ledger.directory.logs.get(change.log);
+      if (known === undefined) throw new Refusal("log_unknown", `there is no log ${change.log}`);
+      const differing = differenceOf(known, change);
+      return differing === null ? 0 : this.#append(by, [logChanged(differing, by)]);
     });
     return { sealed: await this.#sealed(size) };
   }

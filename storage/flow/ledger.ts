@@ -355,7 +355,7 @@ export class Ledger {
     await this.clock.check("seal");
     if (state.name !== SYSTEM_LOG && state.sealed.size === 0) await this.#sealBirth(state);
     const outcome = await sealLog(this.#parts, this.#settings, state, {
-      retentionDays: this.#retentionDays(state.name),
+      retentionDays: () => this.#retentionDays(state.name),
       flushed: () => this.#memo.flushed(),
       sealed: (row) => {
         state.sealed = sealedHeadOf(row);

@@ -239,7 +239,7 @@ async function seal(
   const [row] = await parts.index.seals(log, range);
   const state = newState(log, head, row === undefined ? EMPTY_SEALED : sealedHeadOf(row));
   const outcome = await sealLog(parts, settings, state, {
-    retentionDays: days,
+    retentionDays: () => days,
     flushed: async () => {},
     sealed: () => {},
   });

@@ -21,7 +21,7 @@ export async function sealBatch(
   before: SealedHead,
   cut: Cut,
   lines: readonly string[],
-  options: { readonly retentionDays: number },
+  options: { retentionDays(): number },
 ): Promise<SealRow | "taken"> {
   const origin = logOrigin(settings.origin, log);
   const signer = await parts.logKey.signer(origin);
@@ -33,13 +33,14 @@ export async function sealBatch(
     locks: true,
   };
   const checkpoint = await signCheckpoint({ origin, size: cut.after.size, root: cut.root }, signer);
+  const retentionDays = options.retentionDays();
   const header = {
     first: cut.first,
     frontier: before.frontier.match(/.{64}/g) ?? [],
     log,
     origin,
     prev: before.leaf,
-    retention_days: options.retentionDays,
+    retention_days: retentionDays,
   };
   const object = await parts.gzip.gzip(encodeBatch({ header, lines, checkpoint }));
   const nowMs = parts.clock.nowMs();
@@ -51,7 +52,7 @@ export async function sealBatch(
     checkpoint,
     object,
     key: slotName(log, cut.first),
-    retainUntilMs: retainAtLeastMs(fromMs, options.retentionDays),
+    retainUntilMs: retainAtLeastMs(fromMs, retentionDays),
     sealedAt: formatTime(nowMs),
   };
   const row = (await putAndRead(parts, prepared)) ?? (await adopt(parts, prepared));

@@ -15,8 +15,8 @@ import {
 } from "./state.ts";
 
 export interface SealOptions {
-  /** What the log promises now. */
-  readonly retentionDays: number;
+  /** What the log promises now; asked for each batch, after its last entry was committed. */
+  retentionDays(): number;
   /** Resolves when the memo on disk holds at least the head as it is now. */
   flushed(): Promise<void>;
   /** Called after each commit 2. */

@@ -38,8 +38,8 @@ export interface VerifyLogOptions {
   readonly compare?: (run: SealedRun) => Promise<readonly Finding[]>;
   /** Checkpoints of this log that somebody kept. */
   readonly remembered: Remembered;
-  /** The least retention that the log ever promised; null if that is not known. */
-  readonly retentionDaysMin: number | null;
+  /** The least retention that the log can have promised when an entry of this time was sealed; null if that is not known. */
+  readonly retentionDaysAt: (timeMs: number) => number | null;
   /** Told of each batch that counts. */
   onBatch(read: SlotBatch): void;
 }
@@ -190,16 +190,16 @@ class LogVerifier {
   }
 
   #checkPromise({ batch, version }: SlotBatch): void {
-    const { retentionDaysMin } = this.#options;
     const { retention_days: days, first } = batch.header;
-    if (retentionDaysMin === null || days >= retentionDaysMin) return;
+    const promised = this.#options.retentionDaysAt(batch.times.at(-1) as number);
+    if (promised === null || days >= promised) return;
     const place = {
       log: this.#context.log,
       first,
       object: version.key,
       version: version.versionId,
     };
-    const [expected, found] = [`${retentionDaysMin} days, as the log promised`, `${days} days`];
+    const [expected, found] = [`${promised} days, as the log promised`, `${days} days`];
     this.#findings.add(newFinding("lock_too_short", place, expected, found));
   }
 

@@ -119,7 +119,7 @@ async function verifyOne(
         log,
         options.kept.filter((kept) => kept.origin === origin),
       ),
-      retentionDaysMin: system?.retentionDaysMin(log) ?? null,
+      retentionDaysAt: (timeMs) => system?.retentionDaysAt(log, timeMs) ?? null,
       onBatch: (read) => {
         if (isSystem) system?.take(read);
         options.onBatch(read);

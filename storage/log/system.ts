@@ -136,8 +136,9 @@ export class Directory {
   private logChanged(fields: Fields): void {
     const known = this.logs.get(fields.log());
     if (known === undefined) throw fields.wrong("log", "a log that exists");
+    // What was promised once is never less again, whoever wrote so.
     const retentionDays = fields.has("retention_days")
-      ? fields.whole("retention_days", 1, RETENTION_DAYS_MAX)
+      ? fields.whole("retention_days", known.retentionDays, RETENTION_DAYS_MAX)
       : known.retentionDays;
     const description = fields.has("description") ? fields.text("description") : known.description;
     const isPublic = fields.has("public") ? fields.flag("public") : known.public;

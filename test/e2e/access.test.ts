@@ -47,6 +47,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /v1/logs/:log/seals/:first": { may: ["auditor"], status: 200 },
   "POST /v1/logs/:log/seal": { may: ["auditor", "admin"], status: 200 },
   "GET /v1/logs/:log": { may: ROLES, status: 200 },
+  "PATCH /v1/logs/:log": { may: ["admin"], status: 200, body: () => ({ description: "changed" }) },
   "GET /v1/logs": { may: ROLES, status: 200, anyLog: true },
   "POST /v1/logs": {
     may: ["admin"],

@@ -91,6 +91,42 @@ test("an administrator makes logs within his own patterns, and is not told what 
   assert.equal(taken.code, "log_exists");
 });
 
+test("a log is changed by its administrators, member by member", async () => {
+  const fake = await makeFake();
+  const token = fake.token(["admin"], ["acme.*"]);
+  const change = (log: string, body: unknown, by = token) =>
+    fake.ask("PATCH", `/v1/logs/${log}`, { token: by, body });
+  const changed = await change(LOG, { retention_days: 7 });
+  assert.equal(changed.status, 200);
+  const { retention_days, description, sealed } = (await changed.json()) as Members;
+  assert.deepEqual([retention_days, description, sealed], [7, "", true]);
+  assert.equal((await change(LOG, { description: "new", public: false })).status, 200);
+  assert.deepEqual(
+    fake.ledger.calls.filter((name) => name.startsWith("change")),
+    [`change ${LOG} {"retentionDays":7}`, `change ${LOG} {"description":"new","public":false}`],
+  );
+  const cases: [string, unknown][] = [
+    ["/retention_days", { retention_days: 0 }],
+    ["/retention_days", { retention_days: null }],
+    ["/retention_days", { retention_days: 36_501 }],
+    ["/description", { description: 5 }],
+    ["/public", { public: "yes" }],
+    ["/name", { name: "other" }],
+    ["", []],
+  ];
+  for (const [pointer, body] of cases) {
+    const problem = await problemIn(await change(LOG, body));
+    const places = problem.errors?.map((each) => each.pointer);
+    assert.deepEqual([problem.code, places], ["invalid_request", [pointer]], JSON.stringify(body));
+  }
+  // The instance's own logs are for those who administer everything.
+  const named = fake.token(["admin"], ["_system"]);
+  const ofSystem = await change("_system", { retention_days: 9 }, named);
+  assert.equal((await problemIn(ofSystem)).code, "forbidden");
+  const chief = fake.token(["admin"], ["*", "_system"]);
+  assert.equal((await change("_system", { retention_days: 9 }, chief)).status, 200);
+});
+
 test("the list of logs is that of the token", async () => {
   const fake = await makeFake();
   const names = async (logs: string[]) => {

@@ -10,6 +10,7 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "POST /v1/logs": ["admin"],
   "GET /v1/logs": ROLES,
   "GET /v1/logs/:log": ROLES,
+  "PATCH /v1/logs/:log": ["admin"],
   "POST /v1/logs/:log/entries": ["writer"],
   "GET /v1/logs/:log/entries": ["reader", "auditor"],
   "GET /v1/logs/:log/entries/:seq": ["reader", "auditor"],
@@ -31,7 +32,8 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
 
 /** A body that the route takes, for those that take one. */
 export function bodyOf(name: string): unknown {
-  if (name.endsWith("/entries")) return event("invoice.paid");
+  if (name.startsWith("PATCH ")) return { description: "changed" };
+  if (name === "POST /v1/logs/:log/entries") return event("invoice.paid");
   if (name === "POST /v1/logs") return { name: "acme.new", retention_days: 1 };
   if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
   return undefined;

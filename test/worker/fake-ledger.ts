@@ -176,6 +176,12 @@ export class FakeLedger implements LedgerApi {
     return yes({ log: (await this.#status(log.name))!, sealed: true });
   }
 
+  async changeLog(_: Principal, log: string, change: Partial<Omit<NewLog, "name">>) {
+    this.calls.push(`change ${log} ${JSON.stringify(change)}`);
+    this.logStatus.set(log, { ...this.logStatus.get(log)!, ...change });
+    return yes({ log: (await this.#status(log))!, sealed: true });
+  }
+
   async tokens() {
     return yes([...this.tokenStatus.values()]);
   }

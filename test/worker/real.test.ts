@@ -81,7 +81,7 @@ test("every route: each role for its own log, a foreign one, an absent one, and 
     const { token, id } = await newToken([role], [LOG, "acme.absent"]);
     for (const route of ROUTES) {
       const allowed = ALLOWED[nameOf(route)]!;
-      const body = route.method === "POST" ? bodyOf(nameOf(route)) : undefined;
+      const body = bodyOf(nameOf(route));
       const call = (log: string, by?: string) =>
         ask(route.method, pathOf(route, log, id), { token: by, body });
       const what = `${role} ${nameOf(route)}`;

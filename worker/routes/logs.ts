@@ -1,4 +1,4 @@
-/** Logs: making one, listing them, showing one. */
+/** Logs: making one, changing one, listing them, showing one. */
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../../storage/log/batch-header.ts";
 import { isLogName } from "../../storage/log/entry.ts";
@@ -22,14 +22,22 @@ export const Description = v.pipe(
   v.maxLength(DESCRIPTION_CHARS_MAX, DESCRIPTION),
 );
 
+const RetentionDays = v.pipe(
+  v.number(RETENTION),
+  v.integer(RETENTION),
+  v.minValue(1, RETENTION),
+  v.maxValue(RETENTION_DAYS_MAX, RETENTION),
+);
+
+const LogChangeShape = v.strictObject({
+  retention_days: v.exactOptional(RetentionDays),
+  description: v.exactOptional(Description),
+  public: v.exactOptional(v.boolean("true or false")),
+});
+
 const NewLogShape = v.strictObject({
   name: v.pipe(v.string(NAME), v.check(isLogName, NAME)),
-  retention_days: v.pipe(
-    v.number(RETENTION),
-    v.integer(RETENTION),
-    v.minValue(1, RETENTION),
-    v.maxValue(RETENTION_DAYS_MAX, RETENTION),
-  ),
+  retention_days: RetentionDays,
   description: v.optional(Description, ""),
   public: v.optional(v.boolean("true or false"), false),
 });
@@ -71,6 +79,20 @@ export async function createLog(ask: Ask): Promise<Response> {
     { ...logItem(log), sealed },
     { location: `/v1/logs/${log.name}` },
   );
+}
+
+/** 200 with the log as it is now; its retention holds for what is sealed from now on. */
+export async function changeLog(ask: Ask): Promise<Response> {
+  const principal = principalOf(ask);
+  const { name } = logOf(ask);
+  if (name.startsWith("_") && !isChiefAdmin(principal)) {
+    throw new ProblemError("forbidden", "the instance's own logs are for administrators of *");
+  }
+  const { retention_days: days, ...rest } = await readShape(ask.request, LogChangeShape);
+  const change = { ...rest, ...(days === undefined ? {} : { retentionDays: days }) };
+  const changed = await ask.services.ledger.changeLog(principal, name, change);
+  const { log, sealed } = valueOf(changed);
+  return answerJson(ask.requestId, 200, { ...logItem(log), sealed });
 }
 
 /** Those that the token is bound to. */
