@@ -3,12 +3,12 @@
  * default: a rule that is not met is 401 without a valid token and 403 with one, whether or not the
  * log exists; only within a token's patterns does anybody learn that a log is unknown.
  */
-import { isLogName } from "../storage/log/entry.ts";
 import { Networks } from "../storage/networks.ts";
+import { TOKEN_ROLES } from "../storage/token-rules.ts";
 import type { LogStatus, Principal, Role } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";
 
-export const ROLES: readonly Role[] = ["writer", "reader", "auditor", "admin"];
+export const ROLES: readonly Role[] = TOKEN_ROLES;
 /** Who may see entries. */
 export const READERS: readonly Role[] = ["reader", "auditor"];
 
@@ -92,17 +92,6 @@ export function assertKnown(log: LogStatus | null): asserts log is LogStatus {
 export function isChiefAdmin(principal: Principal): boolean {
   return principal.roles.includes("admin") && principal.logs.includes("*");
 }
-
-/** True for a name, or a prefix that names could begin with, ending in `*`. */
-export function isPattern(text: string): boolean {
-  if (isLogName(text)) return true;
-  return PREFIX_PATTERN.test(text) && text.length <= PATTERN_CHARS_MAX;
-}
-
-/** A name of 64 characters, or as long a prefix and the star. */
-const PATTERN_CHARS_MAX = 65;
-/** The beginning of a log's name (FORMAT §3): groups of `[a-z0-9]` joined by single `.`, `_`, `-`. */
-const PREFIX_PATTERN = /^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*[._-]?)?\*$/;
 
 /** True where all that `inner` covers lies within what the admin's patterns cover. */
 export function liesWithin(principal: Principal, inner: string): boolean {

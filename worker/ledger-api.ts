@@ -20,6 +20,7 @@ export type ProblemCode =
   | "request_timeout"
   | "id_conflict"
   | "log_exists"
+  | "token_ended"
   | "body_too_large"
   | "too_many_events"
   | "entry_too_large"
@@ -122,8 +123,24 @@ export interface NewToken {
 /** A token as lists show it: never the secret, never its hash. */
 export interface TokenStatus extends Omit<NewToken, "sha256"> {
   readonly createdAt: string;
+  /** The `by` of its entry, or `operator:<name>`. */
+  readonly createdBy: string;
   readonly revokedAt: string | null;
+  /** The token before it in a rotation, and the one after it, until whose overlap ends it works. */
+  readonly replaces: string | null;
+  readonly replacedBy: string | null;
+  readonly rotatedUntil: string | null;
 }
+
+/** A token with the rights of `id`, which then works until `endsAt` (null: no longer). */
+export interface TokenRotation {
+  readonly id: string;
+  readonly to: Pick<NewToken, "id" | "sha256" | "expiresAt">;
+  readonly endsAt: string | null;
+}
+
+/** Who changes something: a token's holder, or whoever owns the machine and came by the operator's socket. */
+export type Asker = Principal | { readonly operator: string };
 
 export interface Readiness {
   readonly state: "ready" | "taking, not sealing" | "not taking";
@@ -131,6 +148,11 @@ export interface Readiness {
   readonly parts: Readonly<
     Record<string, { readonly ok: boolean; readonly problems: readonly string[] }>
   >;
+}
+
+export interface MadeToken {
+  readonly token: TokenStatus;
+  readonly sealed: boolean;
 }
 
 export interface LedgerApi {
@@ -162,11 +184,9 @@ export interface LedgerApi {
     change: Partial<Omit<NewLog, "name">>,
   ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
   tokens(): Promise<Result<readonly TokenStatus[]>>;
-  createToken(
-    by: Principal,
-    token: NewToken,
-  ): Promise<Result<{ readonly token: TokenStatus; readonly sealed: boolean }>>;
-  revokeToken(by: Principal, id: string): Promise<Result<{ readonly sealed: boolean }>>;
+  createToken(by: Asker, token: NewToken): Promise<Result<MadeToken>>;
+  rotateToken(by: Asker, rotation: TokenRotation): Promise<Result<MadeToken>>;
+  revokeToken(by: Asker, id: string): Promise<Result<{ readonly sealed: boolean }>>;
   ready(): Promise<Readiness>;
   /** Counters and gauges for `/metrics`, by name. */
   stats(): Promise<Readonly<Record<string, number>>>;

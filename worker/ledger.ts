@@ -9,13 +9,13 @@ import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
 import type { LogState } from "../storage/flow/state.ts";
 import { SYSTEM_LOG } from "../storage/log/entry.ts";
-import type { TokenRecord } from "../storage/log/system.ts";
 import type { SealRow } from "../storage/ports.ts";
 import type { Env } from "./env.ts";
 import { InstanceFiles } from "./instance-files.ts";
 import type {
   AppendAnswer,
   AppendRequest,
+  Asker,
   Bootstrap,
   LedgerApi,
   LogStatus,
@@ -25,10 +25,18 @@ import type {
   Problem,
   Readiness,
   Result,
-  Role,
+  TokenRotation,
   TokenStatus,
 } from "./ledger-api.ts";
 import { ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts";
+import {
+  assertAlive,
+  askerOf,
+  principalOf,
+  rotationFields,
+  tokenFields,
+  tokenStatus,
+} from "./ledger-tokens.ts";
 import { LockWatch } from "./lock-watch.ts";
 import { readiness } from "./readiness.ts";
 import { report } from "./report.ts";
@@ -158,20 +166,25 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     );
   }
 
-  createToken(by: Principal, token: NewToken) {
+  createToken(by: Asker, token: NewToken) {
     return this.#answer(async ({ ledger, administration }) => {
-      assertAlive(ledger, by);
-      const { sealed } = await administration.createToken(by.by, tokenFields(token));
-      const record = ledger.directory.tokens.get(token.id) as TokenRecord;
-      return { token: tokenStatus(record), sealed };
+      const { sealed } = await administration.createToken(askerOf(ledger, by), tokenFields(token));
+      return { token: tokenStatus(ledger.directory.tokens.get(token.id)!), sealed };
     });
   }
 
-  revokeToken(by: Principal, id: string) {
+  rotateToken(by: Asker, rotation: TokenRotation) {
     return this.#answer(async ({ ledger, administration }) => {
-      assertAlive(ledger, by);
-      return administration.revokeToken(by.by, id);
+      const fields = rotationFields(rotation);
+      const { sealed } = await administration.rotateToken(askerOf(ledger, by), fields);
+      return { token: tokenStatus(ledger.directory.tokens.get(rotation.to.id)!), sealed };
     });
+  }
+
+  revokeToken(by: Asker, id: string) {
+    return this.#answer(async ({ ledger, administration }) =>
+      administration.revokeToken(askerOf(ledger, by), id),
+    );
   }
 
   async ready(): Promise<Readiness> {
@@ -294,47 +307,8 @@ function assertNotFrozen({ frozen }: LogState): void {
   if (frozen !== null) throw frozenRefusal(frozen);
 }
 
-/** Checked again here, at commit time: a revocation that came first holds. */
-function assertAlive(ledger: LedgerFlow, { tokenId }: Principal): void {
-  const token = ledger.directory.tokens.get(tokenId);
-  if (token !== undefined && token.revokedAt === null && token.expiresAtMs > Date.now()) return;
-  throw new Refusal("unauthenticated", "the token is unknown, expired or revoked");
-}
-
-function principalOf(ledger: LedgerFlow, tokenSha256: string): Principal | null {
-  const token = ledger.directory.tokenBySha256.get(tokenSha256);
-  if (token === undefined || token.expiresAtMs <= Date.now()) return null;
-  const { id, logs, expiresAt, networks } = token;
-  return {
-    tokenId: id,
-    by: `token:${id}`,
-    roles: token.roles as Role[],
-    logs,
-    expiresAt,
-    networks,
-  };
-}
-
 function logFields({ name, retentionDays, description, public: isPublic }: NewLog) {
   return { log: name, retention_days: retentionDays, description, public: isPublic };
-}
-
-function tokenFields({ id, sha256, roles, logs, expiresAt, networks, description }: NewToken) {
-  return { id, sha256, roles, logs, expires_at: expiresAt, networks, description };
-}
-
-function tokenStatus(token: TokenRecord): TokenStatus {
-  const { id, logs, expiresAt, networks, description, createdAt, revokedAt } = token;
-  return {
-    id,
-    roles: token.roles as Role[],
-    logs,
-    expiresAt,
-    networks,
-    description,
-    createdAt,
-    revokedAt,
-  };
 }
 
 function problemOf(error: unknown): Problem {

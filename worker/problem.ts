@@ -34,6 +34,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   request_timeout: { status: 408, title: "The body did not arrive in time" },
   id_conflict: { status: 409, title: "The id belongs to another event" },
   log_exists: { status: 409, title: "The log exists already" },
+  token_ended: { status: 409, title: "The token does not work any more" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_events: { status: 413, title: "Too many events in one request" },
   entry_too_large: { status: 413, title: "An entry would be too large" },

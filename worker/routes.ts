@@ -11,7 +11,7 @@ import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, listSeals, sealNow } from "./routes/seals.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
-import { createToken, listTokens, revokeToken } from "./routes/tokens.ts";
+import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -55,6 +55,7 @@ export const ROUTES: readonly Route[] = [
   route("POST", "/v1/logs", ADMIN, createLog),
   route("POST", "/v1/tokens", ADMIN, createToken),
   route("GET", "/v1/tokens", ADMIN, listTokens),
+  route("POST", "/v1/tokens/:id/rotate", ADMIN, rotateToken),
   route("DELETE", "/v1/tokens/:id", ADMIN, revokeToken),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, tlogTile),

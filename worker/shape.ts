@@ -3,7 +3,7 @@
  * and a sentence.
  */
 import * as v from "valibot";
-import { isJsonObject, parseJson } from "../storage/log/json.ts";
+import { isJsonObject, parseJson, type Json } from "../storage/log/json.ts";
 import { pointerStep, type ErrorPlace } from "../storage/log/errors.ts";
 import { ADMIN_BODY_BYTES_MAX, readBody } from "./body.ts";
 import { bodyType } from "./media.ts";
@@ -15,7 +15,19 @@ export async function readShape<S extends v.GenericSchema>(
   schema: S,
 ): Promise<v.InferOutput<S>> {
   bodyType(request, ["application/json"]);
-  const value = parseJson(await readBody(request, ADMIN_BODY_BYTES_MAX));
+  return fit(parseJson(await readBody(request, ADMIN_BODY_BYTES_MAX)), schema);
+}
+
+/** The same for a call that needs no body: none at all is an empty object. */
+export async function readShapeIfAny<S extends v.GenericSchema>(
+  request: Request,
+  schema: S,
+): Promise<v.InferOutput<S>> {
+  const isNothing = request.body === null && !request.headers.has("content-type");
+  return isNothing ? fit({}, schema) : readShape(request, schema);
+}
+
+function fit<S extends v.GenericSchema>(value: Json, schema: S): v.InferOutput<S> {
   // To valibot a list is an object like any other.
   if (!isJsonObject(value)) throw invalidRequest("the body is an object", "");
   const result = v.safeParse(schema, value);

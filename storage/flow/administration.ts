@@ -14,6 +14,7 @@ import {
   type LogChanged,
   type LogCreated,
   type TokenCreated,
+  type TokenRecord,
 } from "../log/system.ts";
 import type { NewEvent } from "./append.ts";
 import type { Ledger } from "./ledger.ts";
@@ -28,6 +29,23 @@ export interface FirstState {
   readonly systemRetentionDays: number;
   readonly logs: readonly LogCreated[];
   readonly tokens: readonly TokenCreated[];
+}
+
+/**
+ * Who asks for a change. `by` stands in the line; the machine's operator, who has no token, is the event's actor
+ * (`operator:<name>`) in a line of the instance's own.
+ */
+export interface Asker {
+  readonly by: string;
+  readonly actor?: string;
+}
+
+/** One token takes the place of another: what the new one has of its own, and when the old one ends (null: at once). */
+export interface Rotation {
+  readonly id: string;
+  readonly to: Pick<TokenCreated, "id" | "sha256" | "expires_at">;
+  readonly endsAt: string | null;
+  readonly nowMs: number;
 }
 
 export class Administration {
@@ -109,25 +127,58 @@ export class Administration {
     return { sealed: await this.#sealed(size) };
   }
 
-  async createToken(by: string, token: TokenCreated): Promise<{ readonly sealed: boolean }> {
+  async createToken(
+    { by, actor = by }: Asker,
+    token: TokenCreated,
+  ): Promise<{ readonly sealed: boolean }> {
     const size = await this.#inTurn(async () => {
-      if (this.#ledger.directory.tokens.has(token.id)) {
-        throw new Refusal("invalid_request", `there is a token ${token.id} already`);
-      }
-      return this.#append(by, [tokenCreated(token, by)]);
+      this.#assertNewToken(token.id);
+      return this.#append(by, [tokenCreated(token, actor)]);
+    });
+    return { sealed: await this.#sealed(size) };
+  }
+
+  /**
+   * A new token with the roles, logs, networks and description of an old one, which ends with the overlap. Both entries are
+   * one commit: there is no moment with neither.
+   */
+  async rotateToken(
+    { by, actor = by }: Asker,
+    { id, to, endsAt, nowMs }: Rotation,
+  ): Promise<{ readonly sealed: boolean }> {
+    const size = await this.#inTurn(async () => {
+      const old = this.#token(id);
+      assertRotatable(old, nowMs);
+      this.#assertNewToken(to.id);
+      const { roles, logs, networks, description } = old;
+      const token = { ...to, roles, logs, networks, description, replaces: id };
+      const end = endsAt === null ? {} : { ends_at: endsAt };
+      return this.#append(by, [
+        tokenCreated(token, actor),
+        tokenRevoked({ id, to: to.id, ...end }, actor),
+      ]);
     });
     return { sealed: await this.#sealed(size) };
   }
 
   /** Works from its commit on, whatever becomes of the seal. */
-  async revokeToken(by: string, id: string): Promise<{ readonly sealed: boolean }> {
+  async revokeToken({ by, actor = by }: Asker, id: string): Promise<{ readonly sealed: boolean }> {
     const size = await this.#inTurn(async () => {
-      const token = this.#ledger.directory.tokens.get(id);
-      if (token === undefined) throw new Refusal("token_unknown", `there is no token ${id}`);
-      if (token.revokedAt !== null) return 0;
-      return this.#append(by, [tokenRevoked({ id }, by)]);
+      if (this.#token(id).revokedAt !== null) return 0;
+      return this.#append(by, [tokenRevoked({ id }, actor)]);
     });
     return { sealed: await this.#sealed(size) };
+  }
+
+  #token(id: string): TokenRecord {
+    const token = this.#ledger.directory.tokens.get(id);
+    if (token === undefined) throw new Refusal("token_unknown", `there is no token ${id}`);
+    return token;
+  }
+
+  #assertNewToken(id: string): void {
+    if (!this.#ledger.directory.tokens.has(id)) return;
+    throw new Refusal("invalid_request", `there is a token ${id} already`);
   }
 
   /** The size of `_system` with these entries. Throws where the directory could not read what was made. */
@@ -164,4 +215,15 @@ export class Administration {
     this.#last = turn.catch(() => {});
     return turn;
   }
+}
+
+/** Whoever lost the answer of a rotation rotates the token that it made. */
+function assertRotatable(
+  { id, revokedAt, replacedBy, endsAtMs }: TokenRecord,
+  nowMs: number,
+): void {
+  const refuse = (what: string) => new Refusal("token_ended", `token ${id} ${what}`);
+  if (revokedAt !== null) throw refuse("is revoked: make another");
+  if (replacedBy !== null) throw refuse(`was rotated to ${replacedBy} already: rotate that one`);
+  if (endsAtMs <= nowMs) throw refuse("has expired: make another");
 }

@@ -15,6 +15,7 @@ export type RefusalCode =
   | "log_unknown"
   | "log_exists"
   | "token_unknown"
+  | "token_ended"
   | "unauthenticated"
   | "forbidden"
   | "frozen"

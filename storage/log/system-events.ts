@@ -37,6 +37,18 @@ export interface TokenCreated {
   readonly networks: readonly string[];
   readonly description: string;
   readonly sha256: string;
+  /** The token whose place it takes, by id. */
+  readonly replaces?: string;
+}
+
+/**
+ * With `to`, the id of the token that takes its place, and `ends_at`, RFC 3339, the token works until then. A reader that
+ * does not know these two takes it as revoked from this entry on, which is the safe side; so it is where they are left out.
+ */
+export interface TokenRevoked {
+  readonly id: string;
+  readonly to?: string;
+  readonly ends_at?: string;
 }
 
 /** The head of a memo that a recovery retires. */
@@ -75,7 +87,7 @@ export const tokenCreated = (fields: TokenCreated, by?: string): Event =>
     { ...fields, roles: [...fields.roles], logs: [...fields.logs], networks: [...fields.networks] },
     by,
   );
-export const tokenRevoked = (fields: { readonly id: string }, by?: string): Event =>
+export const tokenRevoked = (fields: TokenRevoked, by?: string): Event =>
   systemEvent("token.revoked", { ...fields }, by);
 export const logRecovered = (fields: LogRecovered, by?: string): Event =>
   systemEvent(

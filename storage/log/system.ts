@@ -31,15 +31,21 @@ export interface TokenRecord {
   readonly logs: readonly string[];
   /** RFC 3339, as it was given. */
   readonly expiresAt: string | null;
-  /** The same in milliseconds since 1970; infinity for a token that does not expire. */
-  readonly expiresAtMs: number;
+  /** Where another took its place: when the overlap of the two ends. */
+  readonly rotatedUntil: string | null;
+  /** The earlier of the two in milliseconds since 1970; infinity for a token that does not end by itself. */
+  readonly endsAtMs: number;
   readonly networks: readonly string[];
   readonly description: string;
   /** Hex, of the whole token. */
   readonly sha256: string;
   readonly createdAt: string;
+  /** `by` of its entry; who it was in words, where the instance wrote it for the machine's operator. */
   readonly createdBy: string;
   readonly revokedAt: string | null;
+  /** Ids of the tokens before and after it in a rotation. */
+  readonly replaces: string | null;
+  readonly replacedBy: string | null;
 }
 
 export interface KeyRecord {
@@ -65,7 +71,7 @@ export class Directory {
   readonly logs = new Map<string, LogRecord>();
   /** Tokens by id, revoked ones too. */
   readonly tokens = new Map<string, TokenRecord>();
-  /** Tokens by SHA-256 (hex), without those revoked. */
+  /** Tokens by SHA-256 (hex), without those revoked; whether one has ended is for its user to see. */
   readonly tokenBySha256 = new Map<string, TokenRecord>();
   /** Announced keys by log, oldest first. */
   readonly keys = new Map<string, KeyRecord[]>();
@@ -161,13 +167,16 @@ export class Directory {
       roles: fields.texts("roles"),
       logs: fields.texts("logs"),
       expiresAt,
-      expiresAtMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
+      rotatedUntil: null,
+      endsAtMs: expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(expiresAt),
       networks: fields.texts("networks"),
       description: fields.text("description"),
       sha256: fields.hash("sha256"),
       createdAt: entry.time,
-      createdBy: entry.by,
+      createdBy: askerOf(entry),
       revokedAt: null,
+      replaces: fields.has("replaces") ? fields.text("replaces") : null,
+      replacedBy: null,
     };
     if (this.tokens.has(token.id)) throw fields.wrong("id", "a token that does not exist yet");
     this.tokens.set(token.id, token);
@@ -177,8 +186,18 @@ export class Directory {
   private tokenRevoked(entry: SystemEntry, fields: Fields): void {
     const token = this.tokens.get(fields.text("id"));
     if (token === undefined) throw fields.wrong("id", "a token that exists");
+    if (fields.has("to")) return this.tokenRotated(entry, fields, token);
     this.tokenBySha256.delete(token.sha256);
     this.tokens.set(token.id, { ...token, revokedAt: token.revokedAt ?? entry.time });
+  }
+
+  /** Whatever the entry says, no token lives longer by it. */
+  private tokenRotated(entry: SystemEntry, fields: Fields, token: TokenRecord): void {
+    const rotatedUntil = fields.has("ends_at") ? fields.time("ends_at") : entry.time;
+    const endsAtMs = Math.min(token.endsAtMs, Date.parse(rotatedUntil));
+    const rotated = { ...token, rotatedUntil, endsAtMs, replacedBy: fields.text("to") };
+    this.tokens.set(token.id, rotated);
+    if (token.revokedAt === null) this.tokenBySha256.set(token.sha256, rotated);
   }
 
   private logRecovered(entry: SystemEntry, fields: Fields): void {
@@ -195,6 +214,13 @@ export class Directory {
       at: entry.time,
     });
   }
+}
+
+/** Whom an entry of the instance's own was written for, where that is the machine's operator. */
+function askerOf({ by, eventJson }: SystemEntry): string {
+  const { actor } = eventJson;
+  const id = by === "system" && isJsonObject(actor) && actor["type"] === "operator" && actor["id"];
+  return typeof id === "string" ? id : by;
 }
 
 function push<T>(map: Map<string, T[]>, key: string, value: T): void {

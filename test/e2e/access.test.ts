@@ -60,6 +60,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
     body: (log) => ({ roles: ["reader"], logs: [log] }),
   },
   "GET /v1/tokens": { may: ["admin"], status: 200, anyLog: true },
+  "POST /v1/tokens/:id/rotate": { may: ["admin"], status: 201, body: () => ({}) },
   "DELETE /v1/tokens/:id": { may: ["admin"], status: 200 },
   "GET /tlog/:log/checkpoint": { may: READ, status: 200 },
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },

@@ -7,7 +7,7 @@ export type RoleName = "writer" | "reader" | "auditor" | "admin";
 export interface NewTokenRequest {
   readonly roles: readonly RoleName[];
   readonly logs: readonly string[];
-  readonly expires_at?: string;
+  readonly expires_at?: string | null;
   readonly description?: string;
 }
 

@@ -31,7 +31,7 @@ test("a process that dies between two locks leaves the rest to the next start", 
   const world = new World();
   const one = await world.start();
   await one.seal(SYSTEM_LOG);
-  await one.alive(one.administration.createToken("token:admin", token("first")));
+  await one.alive(one.administration.createToken({ by: "token:admin" }, token("first")));
   await one.seal(SYSTEM_LOG);
   let extended = 0;
   one.gate.fault = ({ name }) => {
@@ -42,7 +42,7 @@ test("a process that dies between two locks leaves the rest to the next start", 
   await assert.rejects(one.alive(one.administration.createLog("token:admin", longLog)));
   world.crash();
   const two = await world.start();
-  await two.alive(two.administration.createToken("token:admin", token("second")));
+  await two.alive(two.administration.createToken({ by: "token:admin" }, token("second")));
   await two.seal(SYSTEM_LOG);
   assert.ok((await locksUntilMs(world)).every((ms) => ms >= world.nowMs + 3650 * DAY_MS));
   await world.check();

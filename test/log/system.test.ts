@@ -88,13 +88,16 @@ test("tokens are found by id and by hash until they are revoked", () => {
     roles: ["reader", "writer"],
     logs: ["demo", "acme.*"],
     expiresAt: "2027-01-01T00:00:00+01:00",
-    expiresAtMs: Date.UTC(2026, 11, 31, 23),
+    rotatedUntil: null,
+    endsAtMs: Date.UTC(2026, 11, 31, 23),
     networks: ["10.0.0.0/8"],
     description: "for a test",
     sha256: "a".repeat(64),
     createdAt: "2026-10-24T00:00:00.001Z",
     createdBy: "token:admin1",
     revokedAt: null,
+    replaces: null,
+    replacedBy: null,
   });
   assert.equal(directory.tokenBySha256.get("a".repeat(64)), token);
   fold([tokenRevoked({ id: "abc" }), tokenRevoked({ id: "abc" })], directory);
@@ -104,7 +107,34 @@ test("tokens are found by id and by hash until they are revoked", () => {
     [tokenCreated({ ...tokenFields, id: "def", expires_at: null, sha256: "b".repeat(64) })],
     directory,
   );
-  assert.equal(directory.tokens.get("def")?.expiresAtMs, Number.POSITIVE_INFINITY);
+  assert.equal(directory.tokens.get("def")?.endsAtMs, Number.POSITIVE_INFINITY);
+});
+
+test("a rotated token ends with its overlap, and for a reader of old with the entry itself", () => {
+  const revoked = tokenRevoked({ id: "abc", to: "def", ends_at: "2026-10-25T00:00:00Z" });
+  const rotated = fold([
+    created,
+    tokenCreated(tokenFields),
+    tokenCreated({ ...tokenFields, id: "def", sha256: "b".repeat(64), replaces: "abc" }),
+    revoked,
+  ]);
+  const old = rotated.tokens.get("abc")!;
+  assert.deepEqual([old.replacedBy, old.revokedAt], ["def", null]);
+  assert.equal(old.endsAtMs, Date.UTC(2026, 9, 25));
+  assert.equal(rotated.tokenBySha256.get(old.sha256), old);
+  assert.equal(rotated.tokens.get("def")?.replaces, "abc");
+  // The word is one that every reader knows.
+  assert.match(revoked.text, /"action":"token.revoked"/);
+
+  // An overlap prolongs nothing, and nothing gives a revoked token back.
+  const late = { id: "abc", to: "ghi", ends_at: "2099-01-01T00:00:00Z" };
+  fold([tokenRevoked(late)], rotated);
+  assert.equal(rotated.tokens.get("abc")!.endsAtMs, Date.UTC(2026, 9, 25));
+  fold([tokenRevoked({ id: "abc" }), tokenRevoked(late)], rotated);
+  assert.equal(rotated.tokenBySha256.has(old.sha256), false);
+  assert.notEqual(rotated.tokens.get("abc")!.revokedAt, null);
+  fold([tokenRevoked({ id: "def", to: "ghi" })], rotated);
+  assert.equal(rotated.tokens.get("def")!.endsAtMs, Date.parse("2026-10-24T00:00:00.007Z"));
 });
 
 test("keys, recoveries and doubtful starts are kept in order", () => {
@@ -179,6 +209,9 @@ test("known words with fields they cannot have change nothing, and are remembere
     raw("token.created", { ...tokenFields, roles: "admin" }),
     tokenCreated(tokenFields),
     raw("token.revoked", { id: "nobody" }),
+    raw("token.revoked", { id: "abc", to: 5 }),
+    raw("token.revoked", { id: "abc", to: "def", ends_at: "tomorrow" }),
+    raw("token.created", { ...tokenFields, id: "def", replaces: null }),
     raw("log.recovered", {
       log: "demo",
       reason: "",

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import test from "node:test";
 import fc from "fast-check";
+import { blockOf, readDocument } from "../docs/blocks.ts";
 import { makeToken, parseToken, TOKEN_RANDOM_BYTES, tokenSha256Hex } from "../../storage/token.ts";
 
 const random = fc.uint8Array({ minLength: TOKEN_RANDOM_BYTES, maxLength: TOKEN_RANDOM_BYTES });
@@ -36,6 +37,23 @@ test("no single changed character is accepted", () => {
   }
   for (const text of ["", "ind_", `${token}0`, token.slice(1), ` ${token}`, `${token}\n`]) {
     assert.equal(parseToken(text), null);
+  }
+});
+
+test("what SECURITY.md tells secret scanners finds tokens in what people write, and only those", () => {
+  const text = blockOf(readDocument("SECURITY.md"), "text secret scanner").text.trim();
+  const scanner = new RegExp(text, "g");
+  const made = Array.from({ length: 100 }, () =>
+    makeToken(crypto.getRandomValues(new Uint8Array(TOKEN_RANDOM_BYTES))),
+  ).map(({ token }) => token);
+  const page = made.map((token) => `TOKEN="${token}"; curl -H 'Authorization: Bearer ${token}'\n`);
+  assert.deepEqual(
+    page.join("").match(scanner),
+    made.flatMap((token) => [token, token]),
+  );
+  const [token = ""] = made;
+  for (const other of [`x${token}`, `${token}0`, token.toUpperCase(), token.slice(0, -1)]) {
+    assert.equal(other.match(scanner), null, other);
   }
 });
 

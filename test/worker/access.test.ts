@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { isLogName } from "../../storage/log/entry.ts";
-import { covers, isPattern, liesWithin, mayManage } from "../../worker/access.ts";
+import { isPattern } from "../../storage/token-rules.ts";
+import { covers, liesWithin, mayManage } from "../../worker/access.ts";
 import { formatCursor, parseCursor } from "../../worker/cursor.ts";
 import type { Principal, Role } from "../../worker/ledger-api.ts";
 import { accepts, bodyType } from "../../worker/media.ts";
@@ -138,7 +139,7 @@ test("the table of problems has the contract's codes and statuses", () => {
     404: "log_unknown entry_unknown route_unknown token_unknown seal_unknown",
     405: "method_not_allowed",
     408: "request_timeout",
-    409: "id_conflict log_exists",
+    409: "id_conflict log_exists token_ended",
     413: "body_too_large too_many_events entry_too_large",
     415: "unsupported_media_type",
     429: "rate_limited",

@@ -5,6 +5,9 @@ import { parseToken } from "../../storage/token.ts";
 import { answerOperator } from "../../worker/operator.ts";
 import { event, LOG, makeFake, OTHER_LOG, problemIn, PUBLIC_LOG, type Fake } from "./fake.ts";
 
+/** Far enough ahead for a token, and not too far. */
+const YEAR = new Date().getUTCFullYear() + 5;
+
 type Members = Record<string, unknown>;
 
 async function made(fake: Fake, path: string, token: string, body: unknown): Promise<Members> {
@@ -144,7 +147,7 @@ test("a token is shown once, works, is listed without its secret, and stops work
   const admin = fake.token(["admin"], ["*"]);
   const body = {
     ...{ roles: ["reader", "writer"], logs: [LOG, "acme.*"], description: "for a test" },
-    expires_at: "2099-01-01T01:00:00+01:00",
+    expires_at: `${YEAR}-01-01T01:00:00+01:00`,
   };
   const token = await made(fake, "/v1/tokens", admin, body);
   const secret = token["token"] as string;
@@ -152,8 +155,9 @@ test("a token is shown once, works, is listed without its secret, and stops work
   assert.deepEqual(
     { ...token, token: 0, id: 0, created_at: 0 },
     {
-      ...{ ...body, token: 0, id: 0, created_at: 0, expires_at: "2099-01-01T00:00:00.000Z" },
-      ...{ networks: [], revoked_at: null, sealed: false },
+      ...{ ...body, token: 0, id: 0, created_at: 0, expires_at: `${YEAR}-01-01T00:00:00.000Z` },
+      ...{ state: "active", networks: [], created_by: "token:maker", revoked_at: null },
+      ...{ replaces: null, replaced_by: null, ends_at: null, sealed: false },
     },
   );
   const listed = await (await fake.ask("GET", "/v1/tokens", { token: admin })).text();
@@ -186,7 +190,10 @@ test("a token that is not rightly described is refused at its place", async () =
     ["/logs/1", { ...good, logs: ["a", "*b"] }],
     ["/expires_at", { ...good, expires_at: "2020-01-01T00:00:00Z" }],
     ["/expires_at", { ...good, expires_at: "tomorrow" }],
-    ["/expires_at", { ...good, expires_at: "2099-02-30T00:00:00Z" }],
+    ["/expires_at", { ...good, expires_at: `${YEAR}-02-30T00:00:00Z` }],
+    ["/expires_at", { ...good, expires_at: `${YEAR + 10}-01-01T00:00:00Z` }],
+    ["/expires_at", { ...good, expires_at: 90 }],
+    ["/expires_at", { ...good, expires_at: "" }],
     ["/networks/0", { ...good, networks: ["10.0.0.0/33"] }],
     ["/networks/1", { ...good, networks: ["10.0.0.0/8", "010.0.0.1"] }],
     ["/sha256", { ...good, sha256: "00" }],

@@ -22,6 +22,7 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "POST /v1/logs/:log/seal": ["auditor", "admin"],
   "POST /v1/tokens": ["admin"],
   "GET /v1/tokens": ["admin"],
+  "POST /v1/tokens/:id/rotate": ["admin"],
   "DELETE /v1/tokens/:id": ["admin"],
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
@@ -30,12 +31,20 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /metrics": ROLES,
 };
 
+/** An administrator of one log has no administrator's token to manage, and may not make logs elsewhere. */
+export const BEYOND_ONE_LOG: readonly string[] = [
+  "POST /v1/logs",
+  "POST /v1/tokens/:id/rotate",
+  "DELETE /v1/tokens/:id",
+];
+
 /** A body that the route takes, for those that take one. */
 export function bodyOf(name: string): unknown {
   if (name.startsWith("PATCH ")) return { description: "changed" };
   if (name === "POST /v1/logs/:log/entries") return event("invoice.paid");
   if (name === "POST /v1/logs") return { name: "acme.new", retention_days: 1 };
   if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
+  if (name.endsWith("/rotate")) return {};
   return undefined;
 }
 

@@ -9,6 +9,7 @@ import type { SealRow, Signer } from "../../storage/ports.ts";
 import type {
   AppendAnswer,
   AppendRequest,
+  Asker,
   Bootstrap,
   LedgerApi,
   LogStatus,
@@ -19,6 +20,7 @@ import type {
   Readiness,
   Result,
   Role,
+  TokenRotation,
   TokenStatus,
 } from "../../worker/ledger-api.ts";
 import type { MemoryIndex } from "../index/memory-index.ts";
@@ -73,7 +75,11 @@ export class FakeLedger implements LedgerApi {
   }
 
   #putToken(token: NewToken): TokenStatus {
-    const status = { ...token, createdAt: time(Date.now()), revokedAt: null };
+    const status = {
+      ...token,
+      ...{ createdAt: time(Date.now()), createdBy: "token:maker", revokedAt: null },
+      ...{ replaces: null, replacedBy: null, rotatedUntil: null },
+    };
     this.tokenStatus.set(token.id, status);
     return status;
   }
@@ -186,11 +192,21 @@ export class FakeLedger implements LedgerApi {
     return yes([...this.tokenStatus.values()]);
   }
 
-  async createToken(_: Principal, token: NewToken) {
+  async createToken(_: Asker, token: NewToken) {
     return yes({ token: this.#putToken(token), sealed: false });
   }
 
-  async revokeToken(_: Principal, id: string) {
+  async rotateToken(_: Asker, { id, to, endsAt }: TokenRotation) {
+    const old = this.tokenStatus.get(id);
+    if (old === undefined) return no({ code: "token_unknown", detail: "no such token" });
+    const made = this.#putToken({ ...old, ...to });
+    this.tokenStatus.set(to.id, { ...old, ...made, ...to, replaces: id });
+    const rotatedUntil = endsAt ?? time(Date.now());
+    this.tokenStatus.set(id, { ...old, replacedBy: to.id, rotatedUntil });
+    return yes({ token: this.tokenStatus.get(to.id)!, sealed: true });
+  }
+
+  async revokeToken(_: Asker, id: string) {
     const token = this.tokenStatus.get(id);
     if (token === undefined) return no({ code: "token_unknown", detail: "no such token" });
     this.tokenStatus.set(id, { ...token, revokedAt: time(Date.now()) });

@@ -1,0 +1,51 @@
+/** Tokens between the ledger's words and those of its callers; and whether one holds at this moment. */
+import type { Asker as FlowAsker, Rotation } from "../storage/flow/administration.ts";
+import type { Ledger } from "../storage/flow/ledger.ts";
+import { Refusal } from "../storage/flow/refusal.ts";
+import type { TokenCreated, TokenRecord } from "../storage/log/system.ts";
+import type { Asker, NewToken, Principal, Role, TokenRotation, TokenStatus } from "./ledger-api.ts";
+
+type WithDirectory = Pick<Ledger, "directory">;
+
+/** Checked again here, at commit time: a revocation that came first holds. */
+export function assertAlive({ directory }: WithDirectory, { tokenId }: Principal): void {
+  const token = directory.tokens.get(tokenId);
+  if (token !== undefined && token.revokedAt === null && token.endsAtMs > Date.now()) return;
+  throw new Refusal("unauthenticated", "the token is unknown, expired or revoked");
+}
+
+/** Who changes something, as its entry names them. */
+export function askerOf(ledger: WithDirectory, asker: Asker): FlowAsker {
+  if ("operator" in asker) return { by: "system", actor: `operator:${asker.operator}` };
+  assertAlive(ledger, asker);
+  return { by: asker.by };
+}
+
+export function principalOf({ directory }: WithDirectory, tokenSha256: string): Principal | null {
+  const token = directory.tokenBySha256.get(tokenSha256);
+  if (token === undefined || token.endsAtMs <= Date.now()) return null;
+  const { id, logs, expiresAt, networks } = token;
+  return {
+    tokenId: id,
+    by: `token:${id}`,
+    roles: token.roles as Role[],
+    logs,
+    expiresAt,
+    networks,
+  };
+}
+
+export function tokenFields(token: NewToken): TokenCreated {
+  const { id, sha256, roles, logs, expiresAt, networks, description } = token;
+  return { id, sha256, roles, logs, expires_at: expiresAt, networks, description };
+}
+
+export function rotationFields({ id, to, endsAt }: TokenRotation): Rotation {
+  const { id: newId, sha256, expiresAt } = to;
+  return { id, to: { id: newId, sha256, expires_at: expiresAt }, endsAt, nowMs: Date.now() };
+}
+
+export function tokenStatus(record: TokenRecord): TokenStatus {
+  const { sha256: _, roles, endsAtMs: __, ...fields } = record;
+  return { ...fields, roles: roles as Role[] };
+}
