@@ -5,8 +5,8 @@
 import { existsSync } from "node:fs";
 import { cp, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import Database from "libsql";
 import { ConfigError, readCommand, type Config } from "./config.ts";
+import { indexKey, openDatabase } from "./parts/index-key.ts";
 import { grouped } from "./verify/report.ts";
 import { userPath } from "./verify/source.ts";
 
@@ -44,19 +44,21 @@ async function backUp(config: Config, target: string): Promise<void> {
   await rm(building, { recursive: true, force: true });
   await mkdir(building, { recursive: true, mode: 0o700 });
   const copy = join(building, "index.db");
-  vacuumInto(source, copy);
-  const logs = checkCopy(copy);
+  const keyPath = join(config.keysDir, "index.key");
+  const key = await indexKey(join(config.dataDir, "libsql"), keyPath, false);
+  vacuumInto(source, copy, key);
+  const logs = checkCopy(copy, key);
   const vkeys = join(config.dataDir, "vkeys");
   if (existsSync(vkeys)) await cp(vkeys, join(building, "vkeys"), { recursive: true });
-  await writeFile(join(building, "README.txt"), note(config));
+  await writeFile(join(building, "README.txt"), note(config, key !== null));
   await rename(building, target);
   const sizes = logs.map(({ log, size }) => `${log} ${grouped(size)}`).join(", ");
   process.stdout.write(`${basename(target)} holds the index: ${sizes || "no log yet"}.\n`);
 }
 
 /** From this process, beside the sqld that may be writing: one read transaction of it. */
-function vacuumInto(source: string, copy: string): void {
-  const database = new Database(source, { timeout: 10_000 });
+function vacuumInto(source: string, copy: string, key: string | null): void {
+  const database = openDatabase(source, key, { timeout: 10_000 });
   try {
     database.prepare("VACUUM INTO ?").run(copy);
   } finally {
@@ -65,8 +67,8 @@ function vacuumInto(source: string, copy: string): void {
 }
 
 /** Opens the copy as whoever restores it would. Throws where it is not whole. */
-function checkCopy(path: string): { log: string; size: number }[] {
-  const database = new Database(path, { readonly: true });
+function checkCopy(path: string, key: string | null): { log: string; size: number }[] {
+  const database = openDatabase(path, key);
   try {
     const [answer] = database.prepare("PRAGMA integrity_check").all() as Record<string, string>[];
     const said = answer && Object.values(answer)[0];
@@ -80,21 +82,23 @@ function checkCopy(path: string): { log: string; size: number }[] {
   }
 }
 
-function note({ dataDir, s3 }: Config): string {
+function note({ keysDir, dataDir, s3 }: Config, encrypted: boolean): string {
   const local = s3
     ? ""
-    : `  ${dataDir}/keys/minio.json       the local MinIO's users\n` +
-      `  ${dataDir}/keys/minio-kms.json   decrypts every object of the local MinIO\n` +
-      `  ${dataDir}/minio/                the vault itself: the objects under lock\n`;
+    : `  ${keysDir}/minio.json       the local MinIO's users\n` +
+      `  ${keysDir}/minio-kms.json   decrypts every object of the local MinIO\n` +
+      `  ${dataDir}/minio/           the vault itself: the objects under lock\n`;
+  const file = encrypted ? "a libSQL file encrypted with index.key" : "a SQLite file";
   return (
-    "index.db is the index as of now, a SQLite file. To go back to it: stop the instance; if libsql/ of the data\n" +
+    `index.db is the index as of now, ${file}. To go back to it: stop the instance; if libsql/ of the data\n` +
     "folder is gone, run npm run restore, which makes it anew; in libsql/dbs/127/ delete data, data-wal, data-shm,\n" +
     "wallog, stats.json and .sentinel, and put this file there under the name data; npm run verify; npm start.\n" +
     "Entries sealed since are brought up from the vault. Entries that were acknowledged since and not sealed are\n" +
     "missed at the start (index_behind): see npm run recover.\n\n" +
     "Not in here, and to be kept elsewhere; secrets never go into a backup by themselves:\n" +
-    `  ${dataDir}/keys/log.key          signs every sealed checkpoint\n` +
+    `  ${keysDir}/log.key          signs every sealed checkpoint\n` +
+    (encrypted ? `  ${keysDir}/index.key        decrypts index.db\n` : "") +
     local +
-    `  ${dataDir}/instance.json         the origin\n`
+    `  ${dataDir}/instance.json    the origin\n`
   );
 }

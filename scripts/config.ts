@@ -4,7 +4,7 @@
  * a wrong value is refused with the key's name; so is a name that begins with INDELIBLE_ and means nothing,
  * because a misspelt setting that is silently ignored is worse than none.
  */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isLoopback, isNetwork } from "../storage/networks.ts";
@@ -36,6 +36,8 @@ export interface TlsFiles {
 export interface Config {
   /** Absolute path of the data folder. */
   readonly dataDir: string;
+  /** Absolute path of the folder with the keys. */
+  readonly keysDir: string;
   readonly listen: { readonly host: string; readonly port: number };
   /** As configured; the data folder knows the one that holds. */
   readonly origin: string | null;
@@ -45,6 +47,8 @@ export interface Config {
   readonly s3: S3Config | null;
   /** `null`: the local sqld. */
   readonly libsql: LibsqlConfig | null;
+  /** Whether an index that is made now is encrypted on disk. One that is there stays as it is. */
+  readonly indexEncryption: boolean;
   readonly systemRetentionDays: number;
   /** Networks in CIDR form of proxies whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[];
@@ -68,6 +72,7 @@ const PREFIX = "INDELIBLE_";
 
 const KEYS = [
   "DATA",
+  "KEYS",
   "LISTEN",
   "ORIGIN",
   "SEAL_SECONDS",
@@ -80,6 +85,7 @@ const KEYS = [
   "LIBSQL_URL",
   "LIBSQL_TOKEN",
   "LIBSQL_DDL_TOKEN",
+  "INDEX_ENCRYPTION",
   "SYSTEM_RETENTION_DAYS",
   "TRUSTED_PROXIES",
   "TLS_CERT",
@@ -129,15 +135,19 @@ export function readCommand(
   const settings = new Settings(env, values);
   const base = env.INIT_CWD ?? process.cwd();
   const s3 = readS3(settings);
+  const dataDir = resolve(base, settings.text("DATA") ?? DEFAULTS.DATA);
+  const keys = settings.text("KEYS");
   return {
     config: {
-      dataDir: resolve(base, settings.text("DATA") ?? DEFAULTS.DATA),
+      dataDir,
+      keysDir: keys === null ? join(dataDir, "keys") : resolve(base, keys),
       listen: readListen(settings.text("LISTEN") ?? DEFAULTS.LISTEN),
       origin: readOrigin(settings.text("ORIGIN")),
       sealSeconds: settings.integer("SEAL_SECONDS", 1, SEAL_SECONDS_MAX) ?? DEFAULTS.SEAL_SECONDS,
       sealEntries: settings.integer("SEAL_ENTRIES", 1, SEAL_ENTRIES_MAX) ?? DEFAULTS.SEAL_ENTRIES,
       s3,
       libsql: readLibsql(settings),
+      indexEncryption: settings.choice("INDEX_ENCRYPTION", ["on", "off"]) === "on",
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
       tls: readTlsFiles(settings, base),
@@ -198,6 +208,13 @@ class Settings {
       PREFIX + key,
       `must be a whole number from ${min} to ${max}, not "${text}".`,
     );
+  }
+
+  choice<T extends string>(key: Key, choices: readonly T[]): T | null {
+    const text = this.text(key);
+    const chosen = choices.find((choice) => choice === text);
+    if (text === null || chosen !== undefined) return chosen ?? null;
+    throw new ConfigError(PREFIX + key, `must be ${choices.join(" or ")}, not "${text}".`);
   }
 
   /** All of `keys`, or `null` if none is set; some of them only is an error that names a missing one. */

@@ -30,7 +30,7 @@ async function main(): Promise<number> {
     const { config, words } = readCommand();
     if (words.length > 0)
       throw new ConfigError("Command line:", `"${words[0]}" means nothing here.`);
-    const data = await DataFolder.open(config.dataDir, say);
+    const data = await DataFolder.open(config.dataDir, say, config.keysDir);
     try {
       return await run(config, data);
     } finally {
@@ -80,7 +80,7 @@ async function announceWhenReady(
 ): Promise<void> {
   const state = await settledState(instance);
   const folder = displayPath(data.dir);
-  if (identity.isNew) sayOnce(config, folder);
+  if (identity.isNew) sayOnce(config, displayPath(data.keysDir));
   if (state.state !== "ready") say(`It is ${state.state}: ${state.detail ?? "see /readyz"}`);
   const event = JSON.stringify({ action: "invoice.paid", actor: { id: "alice" } });
   process.stdout.write(
@@ -106,11 +106,11 @@ async function settledState(instance: Instance): Promise<ReadyState> {
 }
 
 /** What a person must hear at the first start. */
-function sayOnce(config: Config, folder: string): void {
+function sayOnce(config: Config, keys: string): void {
   say("Keep copies of these elsewhere; without them the logs cannot be continued or read:");
-  say(`  ${folder}/keys/log.key         signs every sealed checkpoint`);
+  say(`  ${keys}/log.key         signs every sealed checkpoint`);
   if (!config.s3) {
-    say(`  ${folder}/keys/minio-kms.json  decrypts every object in the local MinIO`);
+    say(`  ${keys}/minio-kms.json  decrypts every object in the local MinIO`);
     say(
       `The instance's own logs are locked for ${config.systemRetentionDays} day(s); ` +
         "set INDELIBLE_SYSTEM_RETENTION_DAYS for more.",

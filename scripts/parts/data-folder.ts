@@ -5,7 +5,7 @@
  *
  * | path | |
  * |---|---|
- * | `keys/` | the log key, MinIO's secrets |
+ * | `keys/` | the log key, MinIO's secrets, the index's key; may lie elsewhere |
  * | `tokens/` | `admin`, `demo` |
  * | `vkeys/` | verifier keys, written by the worker |
  * | `auditor.env` | a read-only S3 user, for any S3 client |
@@ -67,19 +67,29 @@ const MARK = "PART_OF_INDELIBLE_AT";
 
 export class DataFolder {
   readonly dir: string;
+  /** Where the keys are, in this folder or elsewhere. */
+  readonly keysDir: string;
   readonly #lock: FileLock;
   #running: Running;
   /** Writes of `running.json` follow one another. */
   #written: Promise<void> = Promise.resolve();
 
-  private constructor(dir: string, lock: FileLock, running: Running) {
+  private constructor(dir: string, keysDir: string, lock: FileLock, running: Running) {
     this.dir = dir;
+    this.keysDir = keysDir;
     this.#lock = lock;
     this.#running = running;
   }
 
-  /** Makes the folder if need be, locks it and ends what a killed supervisor left. Throws `DataFolderInUse`. */
-  static async open(path: string, say: (message: string) => void): Promise<DataFolder> {
+  /**
+   * Makes the folder if need be, locks it and ends what a killed supervisor left. Throws `DataFolderInUse`. Keys are in
+   * `keys/` unless their folder is given.
+   */
+  static async open(
+    path: string,
+    say: (message: string) => void,
+    keysDir?: string,
+  ): Promise<DataFolder> {
     await mkdir(path, { recursive: true, mode: 0o700 });
     const dir = await realpath(path);
     await chmod(dir, 0o700);
@@ -89,7 +99,8 @@ export class DataFolder {
       const last = await readSecretJson<Running>(join(dir, "running.json"));
       await endLeftovers(dir, last?.parts ?? {}, say);
       const supervisor = identifyProcess(process.pid)!;
-      const folder = new DataFolder(dir, lock, { supervisor, parts: {}, ports: last?.ports ?? {} });
+      const running = { supervisor, parts: {}, ports: last?.ports ?? {} };
+      const folder = new DataFolder(dir, keysDir ?? join(dir, "keys"), lock, running);
       await folder.#record({});
       return folder;
     } catch (error) {
@@ -108,6 +119,10 @@ export class DataFolder {
 
   path(...names: string[]): string {
     return join(this.dir, ...names);
+  }
+
+  keyPath(name: string): string {
+    return join(this.keysDir, name);
   }
 
   get running(): Running {

@@ -68,7 +68,7 @@ async function newToken(data: DataFolder, name: string): Promise<TokenIdentity> 
 }
 
 function logKeyPath(data: DataFolder): string {
-  return data.path("keys", "log.key");
+  return data.keyPath("log.key");
 }
 
 function checkSeed(logKey: string, path: string): string {

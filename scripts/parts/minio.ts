@@ -5,6 +5,7 @@
  * `ready` mark is written last: an interrupted set-up is simply run again.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { findGoProgram, MC, MINIO, type Say } from "./go-program.ts";
@@ -100,7 +101,7 @@ async function serve(
       HOME: dirname(options.dir),
       MINIO_ROOT_USER: secrets.root.accessKey,
       MINIO_ROOT_PASSWORD: secrets.root.secretKey,
-      MINIO_KMS_SECRET_KEY: await kmsKey(options.keysDir),
+      MINIO_KMS_SECRET_KEY: await kmsKey(options),
       MINIO_API_ROOT_ACCESS: rootAccess,
       MINIO_BROWSER: "off",
       MINIO_UPDATE: "off",
@@ -128,10 +129,16 @@ function makeSecrets(): MinioSecrets {
 }
 
 /** The key that encrypts every object (SSE-S3), as MinIO wants it: a name and 32 bytes in base64. */
-async function kmsKey(keysDir: string): Promise<string> {
+async function kmsKey({ dir, keysDir }: MinioOptions): Promise<string> {
   const path = join(keysDir, "minio-kms.json");
   const kept = await readSecretJson<{ key: string }>(path);
   if (kept) return kept.key;
+  // A new key would read nothing of what is there, and what is put now would be lost with the wrong folder.
+  if (existsSync(join(dir, ".minio.sys"))) {
+    throw new Error(
+      `${path} is gone, and every object in ${dir} is encrypted with it. Put it back.`,
+    );
+  }
   const key = `indelible:${randomBytes(32).toString("base64")}`;
   await writeSecret(path, JSON.stringify({ key }));
   return key;

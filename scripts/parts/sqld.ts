@@ -9,6 +9,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { mkdir } from "node:fs/promises";
 import { SignJWT } from "jose";
+import { markIndexKey } from "./index-key.ts";
 import { type Part, PartFailure, startPart, untilReady } from "./part.ts";
 import { freePorts } from "./ports.ts";
 import { mendSqldFolder } from "./sqld-mend.ts";
@@ -42,6 +43,8 @@ export interface SqldOptions {
   /** The database folder; made if it is not there. */
   readonly dir: string;
   readonly keys: SqldKeys;
+  /** Encrypts what lies in `dir`; `null`: nothing does. */
+  readonly encryptionKey: string | null;
   /** Two ports of loopback; a restart must ask for the same, since the worker knows the first. */
   readonly ports: readonly [http: number, admin: number];
   /** Added to the environment: how a part is found whose supervisor was killed. */
@@ -83,6 +86,7 @@ export async function startSqldServer(options: SqldOptions): Promise<SqldServer>
   const { dir, keys } = options;
   const [httpPort, adminPort] = options.ports;
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  await markIndexKey(dir, options.encryptionKey);
   await mendSqldFolder(dir);
   const part = await startPart({
     name: "sqld",
@@ -99,6 +103,7 @@ export async function startSqldServer(options: SqldOptions): Promise<SqldServer>
       ...options.mark,
       SQLD_AUTH_JWT_KEY: keys.publicKey,
       LIBSQL_ADMIN_AUTH_KEY: keys.adminKey,
+      ...(options.encryptionKey === null ? {} : { SQLD_ENCRYPTION_KEY: options.encryptionKey }),
       // A killed sqld leaves a replication log marked dirty and would refuse to start.
       LIBSQL_IGNORE_DIRTY_LOG: "1",
       RUST_LOG: "warn",

@@ -5,6 +5,7 @@
 import { constants } from "node:os";
 import type { Config, S3Config } from "../config.ts";
 import { DataFolder } from "./data-folder.ts";
+import { indexKey } from "./index-key.ts";
 import { LOCAL_BUCKET, LOCAL_REGION, startMinioServer } from "./minio.ts";
 import { PartFailure, type Part } from "./part.ts";
 import { freePorts } from "./ports.ts";
@@ -21,6 +22,8 @@ export interface IndexAccess {
   readonly readToken: string;
   /** The folder of the local sqld, `null` for a configured server. */
   readonly dir: string | null;
+  /** Of the local sqld's files; `null` if they are not encrypted. */
+  readonly encryptionKey: string | null;
 }
 
 export interface Stores {
@@ -40,7 +43,7 @@ export interface RestartablePart {
 /** Starts what is local, both at once. If one fails the other is stopped. */
 export async function startStores(config: Config, data: DataFolder, say: Say): Promise<Stores> {
   const [index, vault] = await Promise.allSettled([
-    config.libsql ? configuredIndex(config.libsql) : startIndex(data),
+    config.libsql ? configuredIndex(config.libsql) : startIndex(config, data, say),
     config.s3 ? { access: config.s3, parts: [] } : startVault(data, say),
   ]);
   if (index.status === "fulfilled" && vault.status === "fulfilled") {
@@ -64,7 +67,7 @@ export async function withStores<T>(
   say: Say,
   use: (stores: Stores, data: DataFolder) => Promise<T>,
 ): Promise<T> {
-  const data = await DataFolder.open(config.dataDir, say);
+  const data = await DataFolder.open(config.dataDir, say, config.keysDir);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     await data.endParts();
     await data.close();
@@ -87,23 +90,29 @@ export async function withStores<T>(
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-async function startIndex(data: DataFolder) {
+async function startIndex(config: Config, data: DataFolder, say: Say) {
   const dir = data.path("libsql");
+  const encryptionKey = await indexKey(dir, data.keyPath("index.key"), config.indexEncryption);
+  if (encryptionKey === null && config.indexEncryption) say(NOT_ENCRYPTED);
   const keys = await makeSqldKeys();
   return onFreePorts(data, ["sqld", "sqldAdmin"], async ([http, admin]) => {
     const ports = [http!, admin!] as const;
     const start = async (): Promise<Part> => {
       const { part } = await startSqldServer({
-        ...{ dir, keys, ports, mark: data.partMark },
+        ...{ dir, keys, encryptionKey, ports, mark: data.partMark },
         onSpawn: recorder(data, "sqld"),
       });
       return part;
     };
     const part = await start();
-    const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, ...keys };
+    const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, encryptionKey, ...keys };
     return { access, parts: [{ name: "sqld", part, start }] };
   });
 }
+
+const NOT_ENCRYPTED =
+  "The index is not encrypted on disk: it was made without. To change that, stop, move libsql/ aside, " +
+  "and run npm run restore.";
 
 function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
   const { url, token, ddlToken } = libsql;
@@ -113,6 +122,7 @@ function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
     ddlToken: ddlToken ?? token,
     readToken: token,
     dir: null,
+    encryptionKey: null,
   };
   return { access, parts: [] };
 }
@@ -122,7 +132,7 @@ async function startVault(data: DataFolder, say: Say) {
     const open = () =>
       startMinioServer({
         dir: data.path("minio"),
-        keysDir: data.path("keys"),
+        keysDir: data.keysDir,
         port: port!,
         say,
         mark: data.partMark,

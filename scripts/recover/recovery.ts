@@ -141,6 +141,7 @@ export class Recovery {
     const keys = await makeSqldKeys();
     const { part, url } = await startSqldServer({
       ...{ dir, keys, ports: await sqldPorts() },
+      encryptionKey: this.#stores.index.encryptionKey,
       onSpawn: (started) => this.#data.recordPart("sqldRecovering", started.pid),
     });
     try {

@@ -26,7 +26,7 @@ export async function readOwner(
   configuredOrigin: string | null,
   vault: Pick<Vault, "get" | "versions">,
 ): Promise<Owner> {
-  const path = data.path("keys", "log.key");
+  const path = data.keyPath("log.key");
   const seed = await readSecret(path);
   if (seed === null) {
     throw new RestoreRefused(

@@ -1,15 +1,16 @@
 /** The index's database file in the hands of somebody who may write to the disk: while nothing runs on it. */
-import Database from "libsql";
+import type Database from "libsql";
 import { encodeUtf8, toHex } from "../../storage/log/bytes.ts";
 import { leafHash, ZERO_HASH } from "../../storage/log/hash.ts";
 import { CompactTree } from "../../storage/log/tree.ts";
+import { openIndexFile } from "../parts/index-file.ts";
 import { sha256 } from "./sha256.ts";
 
 type Row = Record<string, unknown>;
 
 /** Runs statements with the triggers out of the way, and puts the triggers back, so that nothing but the data tells. */
 export function tamper(file: string, edit: (database: Database.Database) => void): void {
-  const database = new Database(file);
+  const database = openIndexFile(file);
   try {
     const triggers = database
       .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")

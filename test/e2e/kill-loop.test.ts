@@ -31,7 +31,11 @@ test("parts killed -9 under eight writers: nothing acknowledged is lost, doubled
   const seed = Number(process.env["INDELIBLE_TEST_SEED"] ?? randomInt(2 ** 31));
   t.diagnostic(`seed ${seed}`);
   const random = seededRandom(seed);
-  const instance = await startInstance({ env: { INDELIBLE_SEAL_SECONDS: "1" } });
+  const env = {
+    INDELIBLE_SEAL_SECONDS: "1",
+    INDELIBLE_INDEX_ENCRYPTION: seed % 2 === 1 ? "on" : "off",
+  };
+  const instance = await startInstance({ env });
   let writing = true;
   const writers = Array.from({ length: WRITERS }, (_, n) => write(instance, n, () => writing));
   const failed = Promise.all(writers.map(({ done }) => done));

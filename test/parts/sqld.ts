@@ -24,12 +24,13 @@ export interface TestSqld {
   restart(): Promise<void>;
 }
 
-export async function startSqld(): Promise<TestSqld> {
+export async function startSqld(encryptionKey: string | null = null): Promise<TestSqld> {
   const dataDir = await mkdtemp(join(tmpdir(), "indelible-sqld-"));
   const options = {
     dir: join(dataDir, "libsql"),
     keys: await makeSqldKeys(),
     ports: await sqldPorts(),
+    encryptionKey,
   };
   const start = async () => {
     const started = await startSqldServer(options);

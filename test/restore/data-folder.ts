@@ -19,6 +19,7 @@ import type { Head } from "../../storage/log/hash.ts";
 import { parseJson } from "../../storage/log/json.ts";
 import type { IndexHead } from "../../storage/ports.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
+import { openIndexFile } from "../parts/index-file.ts";
 import { buildInstance, type BuiltInstance } from "../verify/build-instance.ts";
 import { sha256, type PutObject } from "../verify/build-log.ts";
 
@@ -42,15 +43,18 @@ export interface Ran {
 export interface FolderOptions {
   readonly batches: readonly number[];
   readonly event?: (seq: number) => string;
+  /** Settings, as flags of every command. */
+  readonly flags?: readonly string[];
 }
 
 /** Sealed in the vault, restored into the index. */
 export async function makeFolder(t: TestContext, options: FolderOptions): Promise<TestFolder> {
   const dir = await mkdtemp(join(tmpdir(), "indelible-folder-"));
   t.after(() => rm(dir, { recursive: true }));
+  const flags = ["--data", dir, ...(options.flags ?? [])];
   const startMs = Date.now() - 60_000;
   const inFolder = <T>(use: (stores: Stores) => Promise<T>): Promise<T> => {
-    const { config } = readCommand(["--data", dir], {});
+    const { config } = readCommand(flags, {});
     return withStores(config, () => {}, use);
   };
   const built = await inFolder(async (stores) => {
@@ -70,7 +74,7 @@ export async function makeFolder(t: TestContext, options: FolderOptions): Promis
     ...built,
     dir,
     databaseFile: join(dir, "libsql", "dbs", "127", "data"),
-    run: (verb, ...args) => runVerb(verb, ["--data", dir, ...args]),
+    run: (verb, ...args) => runVerb(verb, [...flags, ...args]),
     withStores: inFolder,
   };
 }
@@ -146,7 +150,7 @@ export async function readIndex(
  * whatever file has taken the database's place by then.
  */
 export function editDatabase(path: string, ...statements: string[]): void {
-  const database = new Database(path);
+  const database = openIndexFile(path);
   try {
     const triggers = database
       .prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'")

@@ -146,4 +146,6 @@ test("a batch that cannot be read is put again, on top", async (t) => {
 
 async function moveIndex(from: TestFolder, to: TestFolder): Promise<void> {
   await cp(join(from.dir, "libsql"), join(to.dir, "libsql"), { recursive: true });
+  const key = join("keys", "index.key");
+  await cp(join(from.dir, key), join(to.dir, key));
 }

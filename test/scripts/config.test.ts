@@ -16,12 +16,14 @@ const STORE = {
 test("nothing set: everything local, with the defaults of the contract", () => {
   assert.deepEqual(read([]), {
     dataDir: "/somewhere/data",
+    keysDir: "/somewhere/data/keys",
     listen: { host: "127.0.0.1", port: 8787 },
     origin: null,
     sealSeconds: 10,
     sealEntries: 10_000,
     s3: null,
     libsql: null,
+    indexEncryption: false,
     systemRetentionDays: 1,
     trustedProxies: [],
     tls: null,

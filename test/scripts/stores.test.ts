@@ -35,6 +35,12 @@ test("stores are there for as long as they are used, one user at a time, and lea
       failure,
     );
     assert.deepEqual(findProcesses("PART_OF_INDELIBLE_AT", dir), []);
+    await rm(join(dir, "keys", "minio-kms.json"));
+    await assert.rejects(
+      withStores(config, silent, async () => {}),
+      /minio-kms\.json is gone/,
+      "no new key is made for objects that are there",
+    );
   } finally {
     await rm(dir, { recursive: true });
   }
