@@ -1,6 +1,7 @@
 /**
- * The one writer (PROTOCOL §2): takes all jobs that wait, of all logs, into one group, commits it, signs a
- * checkpoint for each log in it and answers them together. One group is under way at a time.
+ * The one writer (PROTOCOL §2): takes the jobs that wait, of all logs, into one group, commits it, signs a
+ * checkpoint for each log in it and answers them together. One group is under way at a time; who is in it when
+ * more waits than it holds, the fair queue says.
  */
 import { logOrigin, receiptKeyName, signCheckpoint } from "../log/checkpoint.ts";
 import { IndexError, type ChunkCommit, type EventKey, type EventRecord } from "../ports.ts";
@@ -15,17 +16,12 @@ import {
 } from "./append.ts";
 import { treeAt } from "./chunk.ts";
 import { commitSurely, sleep } from "./commit.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { Refusal } from "./refusal.ts";
 import { markBefore, type LogState, type Parts, type Settings } from "./state.ts";
 
 /** A pause before a commit, only where others wait: it doubles the group and halves p99 at 32 connections. */
 const GATHER_MS = 1;
-
-/** Text of events in one group: with 300 bytes a line around them they stay under what sqld takes in a request. */
-const GROUP_BYTES_MAX = 8 * 1024 * 1024;
-
-/** Text of events that may wait: about eight full groups, a second or two of work; beyond it callers are told to come back. */
-const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Bytes of a line around its event, roughly: counts small events for what they cost. */
 const LINE_OVERHEAD_BYTES = 350;
@@ -68,8 +64,7 @@ export class Appender {
   readonly #parts: Parts;
   readonly #settings: Settings;
   readonly #hooks: AppenderHooks;
-  #queue: Waiting[] = [];
-  #queueBytes = 0;
+  readonly #queue = new FairQueue<Waiting>();
   #running: Promise<void> | null = null;
   #underWay: Promise<void> | null = null;
   #inDoubt = false;
@@ -84,20 +79,14 @@ export class Appender {
   append(job: AppendJob): Promise<Appended> {
     if (this.#inDoubt) return Promise.reject(doubtRefusal("was not tried"));
     const bytes = job.events.reduce((sum, { text }) => sum + text.length + LINE_OVERHEAD_BYTES, 0);
-    if (this.#queueBytes + bytes > QUEUE_BYTES_MAX && this.#queue.length > 0) {
-      const detail = "too many events wait for their commit";
-      return Promise.reject(new Refusal("overloaded", detail, { retryAfterSeconds: 1 }));
-    }
     return new Promise((resolve, reject) => {
-      this.#queue.push({ job, bytes, answered: false, resolve, reject });
-      this.#queueBytes += bytes;
+      if (!this.#queue.push({ job, bytes, answered: false, resolve, reject })) {
+        const detail = `too many events wait for their commit to ${job.log}, or to all logs`;
+        reject(new Refusal("overloaded", detail, { retryAfterSeconds: 1 }));
+        return;
+      }
       this.#running ??= this.#run();
     });
-  }
-
-  /** Events that wait or are under way. */
-  get waitingBytes(): number {
-    return this.#queueBytes;
   }
 
   /** Resolves when the group that is under way now, if any, has been answered. */
@@ -113,28 +102,15 @@ export class Appender {
   async #run(): Promise<void> {
     // Answers of the group before have just left: what they bring back joins the next group.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      if (this.#queue.length > 1) await sleep(GATHER_MS);
-      const group = this.#take();
+    while (this.#queue.count > 0) {
+      if (this.#queue.count > 1) await sleep(GATHER_MS);
+      const group = this.#queue.takeGroup();
       this.#underWay = this.#groupPatiently(group).catch((error: unknown) => {
         failAll(group, refusalOf(error));
       });
       await this.#underWay;
     }
     this.#running = null;
-  }
-
-  #take(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const waiting of this.#queue) {
-      if (count > 0 && bytes + waiting.bytes > GROUP_BYTES_MAX) break;
-      bytes += waiting.bytes;
-      count += 1;
-    }
-    const taken = this.#queue.splice(0, count);
-    this.#queueBytes -= bytes;
-    return taken;
   }
 
   /** Tries again for some seconds where the index says that it wrote nothing. */
@@ -162,11 +138,6 @@ export class Appender {
     else this.#parts.report("info", "the index takes commits again");
   }
 
-  #takeAll(): Waiting[] {
-    this.#queueBytes = 0;
-    return this.#queue.splice(0);
-  }
-
   async #group(group: readonly Waiting[]): Promise<void> {
     for (let tries = 0; tries < MOVED_TRIES_MAX; tries += 1) {
       const known = await this.#knownIds(group);
@@ -191,7 +162,7 @@ export class Appender {
     const answerDoubt = (): void => {
       if (!late || !this.#inDoubt) return;
       failAll(group, doubtRefusal("may have happened"));
-      failAll(this.#takeAll(), doubtRefusal("was not tried"));
+      failAll(this.#queue.takeAll(), doubtRefusal("was not tried"));
     };
     const timer = setTimeout(() => {
       late = true;
