@@ -260,7 +260,9 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
 
   async #answer<T>(work: (started: Started) => Promise<T>): Promise<Result<T>> {
     try {
-      return { ok: true, value: await work(this.#started ?? (await this.#start())) };
+      const started = this.#started ?? (await this.#start());
+      await started.ledger.current();
+      return { ok: true, value: await work(started) };
     } catch (error) {
       return { ok: false, problem: problemOf(error) };
     }

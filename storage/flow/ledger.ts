@@ -2,16 +2,16 @@
  * The ledger: owner of all logs of one database (PROTOCOL §2–4). It opens a log by comparing what index, vault and memo say of
  * it, takes entries through the one appender, and has them sealed. Everything it holds in memory can be read again.
  */
-import { decodeLine, SYSTEM_LOG } from "../log/entry.ts";
+import { SYSTEM_LOG } from "../log/entry.ts";
 import type { Finding } from "../log/findings.ts";
-import { Directory, instanceUnproven } from "../log/system.ts";
+import type { Directory } from "../log/system.ts";
 import { VaultError, type ChunkCommit, type IndexHead, type SealRow } from "../ports.ts";
 import { Appender, receiptOf, type Appended } from "./appender.ts";
 import type { AppendJob, NewEvent } from "./append.ts";
 import { EMPTY_HEAD, sameHead } from "./chunk.ts";
 import { ClockGuard } from "./clock-guard.ts";
 import { leafAt, sleep, sleepAtMost } from "./commit.ts";
-import { loadDirectory } from "./directory.ts";
+import { SystemDirectory } from "./directory.ts";
 import { KeyRing, type LedgerHooks } from "./key-ring.ts";
 import { frozenFinding, loadLog, type Loaded } from "./load.ts";
 import { MemoKeeper } from "./memo-keeper.ts";
@@ -21,6 +21,7 @@ import { sealLog } from "./seal.ts";
 import { Sealer } from "./sealer.ts";
 import { newState, sealedHeadOf, type LogState, type Parts, type Settings } from "./state.ts";
 import { SystemLocks } from "./system-locks.ts";
+import { Unproven } from "./unproven.ts";
 
 export type { LedgerHooks } from "./key-ring.ts";
 export { refusalOf } from "./refusal.ts";
@@ -42,17 +43,15 @@ export class Ledger {
   readonly #memo: MemoKeeper;
   readonly #systemLocks: SystemLocks;
   readonly #recovery: Recovery;
-  /** Logs of which nothing is known that was promised, until `instance.unproven` says so. */
-  readonly #unproven = new Set<string>();
-  #notingUnproven: Promise<void> | null = null;
+  readonly #unproven: Unproven;
+  /** Empty before the first start is over. */
+  #system: SystemDirectory;
   /** Heads of all logs as the start read them, each good for one opening; null once all were opened. */
   #firstHeads: Map<string, IndexHead> | null;
   readonly #opened = new Set<string>();
   #stopping = false;
   readonly sealer: Sealer;
   readonly clock: ClockGuard;
-  /** The state of the instance, folded from `_system`; empty before the first start is over. */
-  directory = new Directory();
   /** Logs that the vault has and `_system` does not name. */
   unknownLogs: readonly string[] = [];
   /** Why no batch may be written now; the lock self-test sets and clears it. */
@@ -83,7 +82,15 @@ export class Ledger {
     this.#parts = parts;
     this.#settings = settings;
     this.#memo = memo;
+    this.#system = new SystemDirectory(parts);
     this.#systemLocks = new SystemLocks(parts);
+    this.#unproven = new Unproven({
+      append: (events) => this.#appender.append({ log: SYSTEM_LOG, by: "system", events }),
+      noted: (log) => {
+        const state = this.#states.get(log);
+        if (state !== undefined) this.#memo.note(log, state.head);
+      },
+    });
     this.#firstHeads = heads;
     this.clock = clock;
     this.#keys = new KeyRing(parts, settings, hooks, {
@@ -110,6 +117,16 @@ export class Ledger {
     });
   }
 
+  /** The state of the instance, folded from `_system`. */
+  get directory(): Directory {
+    return this.#system.directory;
+  }
+
+  /** Returns once the directory knows what other workers wrote half a second ago. Throws `index_unavailable`. */
+  current(): Promise<void> {
+    return this.#system.current();
+  }
+
   /** Opens every log that `_system` names, some at a time; a log that cannot be opened now is tried when it is asked for. */
   async openAll(): Promise<void> {
     const names = [...this.directory.logs.keys()];
@@ -124,7 +141,7 @@ export class Ledger {
     };
     await Promise.all(Array.from({ length: OPENING_MAX }, worker));
     this.#firstHeads = null;
-    await this.#noteUnproven().catch((error: unknown) => {
+    await this.#unproven.note().catch((error: unknown) => {
       // Asked for again before the first entry that needs it.
       this.#parts.report("warn", "instance.unproven has to wait", { reason: String(error) });
     });
@@ -171,7 +188,7 @@ export class Ledger {
     const state = await this.open(job.log);
     // Refused here, a job leaves no key announced for nothing.
     this.#stateFor(job);
-    if (this.#unproven.size > 0) await this.#noteUnproven();
+    if (!this.#unproven.isEmpty) await this.#unproven.note();
     if (!state.announced && job.log !== SYSTEM_LOG) await this.announce(state);
     return this.#appender.append(job);
   }
@@ -243,7 +260,7 @@ export class Ledger {
     const state = newState(log, loaded.head, loaded.sealed);
     state.frozen = loaded.frozen;
     state.unsealable = loaded.unsealable;
-    if (log === SYSTEM_LOG) this.directory = await loadDirectory(this.#parts, state.head);
+    if (log === SYSTEM_LOG) this.#system = await this.#loadSystem(state);
     this.#states.set(log, state);
     if (loaded.frozen === null) this.#begin(state, loaded);
     return state;
@@ -264,24 +281,9 @@ export class Ledger {
     this.sealer.touched(state);
   }
 
-  /** One `instance.unproven` for all logs opened so far, before anything else is written. */
-  #noteUnproven(): Promise<void> {
-    this.#notingUnproven ??= this.#writeUnproven().finally(() => {
-      this.#notingUnproven = null;
-    });
-    return this.#notingUnproven;
-  }
-
-  async #writeUnproven(): Promise<void> {
-    const logs = [...this.#unproven].sort();
-    if (logs.length === 0) return;
-    const events = [instanceUnproven({ logs })];
-    await this.#appender.append({ log: SYSTEM_LOG, by: "system", events });
-    for (const log of logs) {
-      this.#unproven.delete(log);
-      const state = this.#states.get(log);
-      if (state !== undefined) this.#memo.note(log, state.head);
-    }
+  #loadSystem(state: LogState): Promise<SystemDirectory> {
+    const onAltered = (finding: Finding) => this.freeze(state, finding);
+    return SystemDirectory.load(this.#parts, state.head, onAltered);
   }
 
   #stateFor(job: AppendJob): LogState {
@@ -303,10 +305,7 @@ export class Ledger {
   }
 
   #committed(states: readonly LogState[], commits: readonly ChunkCommit[]): void {
-    for (const { log, lines } of commits) {
-      if (log === SYSTEM_LOG)
-        for (const line of lines.split("\n")) this.directory.apply(decodeLine(line));
-    }
+    for (const commit of commits) if (commit.log === SYSTEM_LOG) this.#system.committed(commit);
     for (const state of states) this.#moved(state);
   }
 
@@ -332,7 +331,7 @@ export class Ledger {
         continue;
       }
       this.#parts.report("warn", "another worker has written this log", { log, size: found.size });
-      if (log === SYSTEM_LOG) this.directory = await loadDirectory(this.#parts, found);
+      if (log === SYSTEM_LOG) await this.#system.reach(found);
       state.head = found;
       this.#moved(state);
     }
@@ -351,7 +350,7 @@ export class Ledger {
   async #seal(state: LogState): Promise<void> {
     if (state.frozen !== null) throw frozenRefusal(state.frozen);
     if (state.unsealable !== null) throw new VaultError("batch_missing", state.unsealable.hint);
-    if (this.#unproven.has(state.name)) await this.#noteUnproven();
+    if (this.#unproven.has(state.name)) await this.#unproven.note();
     await this.clock.check("seal");
     if (state.name !== SYSTEM_LOG && state.sealed.size === 0) await this.#sealBirth(state);
     const outcome = await sealLog(this.#parts, this.#settings, state, {

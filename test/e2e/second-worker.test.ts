@@ -7,7 +7,7 @@ import { randomInt } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import test from "node:test";
+import test, { after, before } from "node:test";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { startMinio } from "../parts/minio.ts";
 import { startSqld } from "../parts/sqld.ts";
@@ -17,11 +17,16 @@ import { verify } from "./command.ts";
 import { seededRandom } from "./random.ts";
 import { untilReady } from "./readiness.ts";
 import { listSeals, sealNow } from "./sealing.ts";
+import { makeLog, makeToken } from "./tokens.ts";
 import { until } from "./until.ts";
 
 const LOG = "demo";
+/** Made by the first worker while the second one runs. */
+const OTHER_LOG = "granted";
 const WRITERS = 8;
 const EVENTS_EACH = 40;
+/** What a revocation may take to hold everywhere. */
+const REVOKED_MS_MAX = 1_000;
 /** Of the events, those that are sent to both workers at the same time. */
 const TWINS = 0.2;
 
@@ -35,21 +40,24 @@ async function copyIdentity(dataDir: string): Promise<string> {
   return copy;
 }
 
-interface Promised {
-  readonly id: string;
-  readonly seq: number;
-  readonly hash: string;
-  readonly duplicate: boolean;
+interface TwoWorkers {
+  readonly first: TestInstance;
+  readonly second: TestInstance;
+  /** The second one's data folder. */
+  readonly copy: string;
+  readonly env: Readonly<Record<string, string>>;
 }
 
-test("two workers append to one log at once: no gap, no fork, no double, nothing lost", async (t) => {
-  const seed = Number(process.env["INDELIBLE_TEST_SEED"] ?? randomInt(2 ** 31));
-  t.diagnostic(`seed ${seed}`);
-  const random = seededRandom(seed);
-  const ends: (() => Promise<unknown>)[] = [];
-  t.after(async () => {
-    for (const end of ends.reverse()) await end();
-  });
+const ends: (() => Promise<unknown>)[] = [];
+let two: TwoWorkers;
+before(async () => {
+  two = await startTwo();
+});
+after(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+async function startTwo(): Promise<TwoWorkers> {
   const minio = await startMinio();
   ends.push(() => minio.stop());
   const sqld = await startSqld();
@@ -72,6 +80,70 @@ test("two workers append to one log at once: no gap, no fork, no double, nothing
   ends.push(() => rm(copy, { recursive: true }));
   const second = await startInstance({ env, dataDir: copy });
   ends.push(() => second.stop());
+  return { first, second, copy, env };
+}
+
+test("what one worker grants, rotates or revokes holds in the other within a second", async (t) => {
+  const { first, second } = two;
+  const { admin } = first.tokens;
+  const read = async (token: string): Promise<number> =>
+    (await call(second.url, `/v1/logs/${OTHER_LOG}/entries`, { token })).status;
+  const append = async (token: string): Promise<number> => {
+    const body = JSON.stringify({ action: "tried", actor: { id: "w" } });
+    return (await call(second.url, `/v1/logs/${OTHER_LOG}/entries`, { token, body })).status;
+  };
+  /** Milliseconds until the other worker answers so, asked all the time. */
+  const untilAnswers = async (ask: () => Promise<number>, status: number): Promise<number> => {
+    const startMs = Date.now();
+    while ((await ask()) !== status) {
+      assert.ok(Date.now() - startMs < REVOKED_MS_MAX, `${status} did not come in time`);
+    }
+    return Date.now() - startMs;
+  };
+  await makeLog(first.url, admin, { name: OTHER_LOG });
+  const wanted = { roles: ["writer", "reader"], logs: [OTHER_LOG] } as const;
+  const took: number[] = [];
+  for (let round = 0; round < 2; round += 1) {
+    const { id, token } = await makeToken(first.url, admin, wanted);
+    took.push(await untilAnswers(() => read(token), 200));
+    assert.equal(await append(token), 201);
+    // Sent before its answer comes: that waits for the seal, the revocation does not.
+    const path = `/v1/tokens/${id}`;
+    const size = await systemSize(first);
+    const revoked = call(first.url, path, { method: "DELETE", token: admin });
+    await until("the revocation is committed", async () => (await systemSize(first)) > size);
+    const both = [untilAnswers(() => read(token), 401), untilAnswers(() => append(token), 401)];
+    took.push(...(await Promise.all(both)));
+    assert.equal((await revoked).status, 200);
+  }
+  const { id, token } = await makeToken(first.url, admin, wanted);
+  await untilAnswers(() => read(token), 200);
+  const body = JSON.stringify({ overlap_seconds: 0 });
+  const rotated = await call(first.url, `/v1/tokens/${id}/rotate`, { token: admin, body });
+  assert.equal(rotated.status, 201, rotated.text);
+  took.push(await untilAnswers(() => read(token), 401));
+  took.push(await untilAnswers(() => read(rotated.json<{ token: string }>().token), 200));
+  t.diagnostic(`known after ${took.join(", ")} ms`);
+});
+
+async function systemSize({ url, tokens }: TestInstance): Promise<number> {
+  const reply = await call(url, "/v1/logs/_system", { token: tokens.admin });
+  assert.equal(reply.status, 200, reply.text);
+  return reply.json<{ size: number }>().size;
+}
+
+interface Promised {
+  readonly id: string;
+  readonly seq: number;
+  readonly hash: string;
+  readonly duplicate: boolean;
+}
+
+test("two workers append to one log at once: no gap, no fork, no double, nothing lost", async (t) => {
+  const seed = Number(process.env["INDELIBLE_TEST_SEED"] ?? randomInt(2 ** 31));
+  t.diagnostic(`seed ${seed}`);
+  const random = seededRandom(seed);
+  const { first, second, copy, env } = two;
   const both = [first, second] as const;
   const token = first.tokens.demo;
   assert.equal(second.tokens.demo, token);
