@@ -5,6 +5,8 @@
 import { relative } from "node:path";
 import { type Config, ConfigError, readCommand } from "./config.ts";
 import { DataFolder, DataFolderInUse } from "./parts/data-folder.ts";
+import { curlOptions, openWarning } from "./parts/listener.ts";
+import { TlsKeeper } from "./parts/tls-keeper.ts";
 import { type Identity, loadIdentity } from "./parts/identity.ts";
 import { type Instance, startInstance } from "./parts/worker-instance.ts";
 
@@ -30,9 +32,12 @@ async function main(): Promise<number> {
     const { config, words } = readCommand();
     if (words.length > 0)
       throw new ConfigError("Command line:", `"${words[0]}" means nothing here.`);
+    const tls = config.tls && new TlsKeeper({ files: config.tls, say });
+    const warning = openWarning(config);
+    if (warning) say(warning);
     const data = await DataFolder.open(config.dataDir, say, config.keysDir);
     try {
-      return await run(config, data);
+      return await run(config, data, tls);
     } finally {
       await data.close();
     }
@@ -42,12 +47,12 @@ async function main(): Promise<number> {
   }
 }
 
-async function run(config: Config, data: DataFolder): Promise<number> {
+async function run(config: Config, data: DataFolder, tls: TlsKeeper | null): Promise<number> {
   const identity = await loadIdentity(data, config.origin);
   let instance: Instance | null;
   try {
     instance = await Promise.race([
-      startInstance(config, data, identity, say),
+      startInstance(config, data, identity, tls, say),
       stopAsked.then(() => null),
     ]);
   } catch (error) {
@@ -63,7 +68,7 @@ async function run(config: Config, data: DataFolder): Promise<number> {
   const reason = await Promise.race([
     stopAsked.then(() => null),
     failed,
-    announceWhenReady(instance, config, data, identity).then(() => failed),
+    announceWhenReady(instance, config, data, identity, tls).then(() => failed),
   ]).catch((error: Error) => error);
   if (reason) say(reason.message);
   else say("Stopping: sealing what waits.");
@@ -77,16 +82,18 @@ async function announceWhenReady(
   config: Config,
   data: DataFolder,
   identity: Identity,
+  tls: TlsKeeper | null,
 ): Promise<void> {
   const state = await settledState(instance);
   const folder = displayPath(data.dir);
   if (identity.isNew) sayOnce(config, displayPath(data.keysDir));
   if (state.state !== "ready") say(`It is ${state.state}: ${state.detail ?? "see /readyz"}`);
   const event = JSON.stringify({ action: "invoice.paid", actor: { id: "alice" } });
+  const options = ["-sS", ...curlOptions(config, tls?.current).map(quote)];
   process.stdout.write(
     `Indelible is ready: ${instance.url}\n\n` +
       "Send an event to the log demo:\n\n" +
-      `  curl -sS ${instance.url}/v1/logs/demo/entries \\\n` +
+      `  curl ${options.join(" ")} ${instance.url}/v1/logs/demo/entries \\\n` +
       `    -H "Authorization: Bearer $(cat ${quote(`${folder}/tokens/demo`)})" \\\n` +
       `    -H "Content-Type: application/json" -d '${event}'\n\n`,
   );

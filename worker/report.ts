@@ -1,4 +1,5 @@
 /** The worker's own log: one line of JSON a message, for the operator. Never a token, a body or an event. */
+import { escapeControls } from "../storage/printable.ts";
 
 /** Writes one message. */
 export function report(
@@ -12,13 +13,7 @@ export function report(
   else console.log(line);
 }
 
-/** JSON on one line for every reader: what JSON leaves as it is and a terminal or an editor acts upon is escaped too. */
+/** JSON on one line for every reader; JSON itself leaves some controls as they are. */
 export function logLine(fields: Record<string, unknown>): string {
-  return JSON.stringify(fields).replace(
-    CONTROLS,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escapeControls(JSON.stringify(fields));
 }
-
-/** DEL and the controls U+0080–U+009F, line and paragraph separators, and what turns the direction of writing. */
-const CONTROLS = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;

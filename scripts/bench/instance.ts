@@ -26,11 +26,14 @@ export function removeDataDir(dataDir: string): Promise<void> {
   return rm(dataDir, { recursive: true, force: true });
 }
 
+/** What is measured is this program, not TLS; empty settings are none. */
+const PLAIN = { INDELIBLE_TLS_CERT: "", INDELIBLE_TLS_KEY: "" };
+
 /** Throws with the instance's last lines if it ends before it is ready. */
 export async function startBenchInstance(dataDir: string): Promise<BenchInstance> {
   const startMs = performance.now();
   const child = spawn(process.execPath, ["scripts/run.mjs", "start"], {
-    env: { ...process.env, INDELIBLE_DATA: dataDir, INDELIBLE_LISTEN: "127.0.0.1:0" },
+    env: { ...process.env, ...PLAIN, INDELIBLE_DATA: dataDir, INDELIBLE_LISTEN: "127.0.0.1:0" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = once(child, "close");

@@ -37,6 +37,8 @@ export interface CapnpOptions {
   readonly storageDir: string;
   /** The public socket, `host:port`. The operator's is on loopback and takes any port. */
   readonly listen: string;
+  /** Names of PEM files beside the configuration; `null`: the public socket speaks plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
 }
 
 /** The public socket's name on the control pipe, and the operator's. */
@@ -59,7 +61,7 @@ const config :Workerd.Config = (
     ${disks.map(([name, path]) => `${disk(name, path)},`).join("\n    ")}
   ],
   sockets = [
-    (name = ${text(HTTP_SOCKET)}, address = ${text(options.listen)}, http = (), service = "main"),
+    (name = ${text(HTTP_SOCKET)}, address = ${text(options.listen)}, ${protocol(options)}, service = "main"),
     (name = ${text(OPERATOR_SOCKET)}, address = "127.0.0.1:0", http = (),
       service = (name = "main", entrypoint = "Operator")),
   ],
@@ -94,6 +96,13 @@ function check(toml: WranglerToml): void {
 
 /** JSON strings are Cap'n Proto strings. */
 const text = (value: string): string => JSON.stringify(value);
+
+/** TLS 1.0 and 1.1 are not to be used (RFC 8996). Of ciphers workerd offers Mozilla's intermediate list. */
+function protocol({ tls }: CapnpOptions): string {
+  if (tls === null) return "http = ()";
+  const keypair = `privateKey = embed ${text(tls.keyFile)}, certificateChain = embed ${text(tls.certFile)}`;
+  return `https = (options = (), tlsOptions = (keypair = (${keypair}), minVersion = tls1Dot2))`;
+}
 
 function disk(name: string, path: string): string {
   return `(name = ${text(name)}, disk = (path = ${text(path)}, writable = true))`;

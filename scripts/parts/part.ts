@@ -6,6 +6,7 @@
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { createInterface } from "node:readline";
+import { escapeControls } from "../../storage/printable.ts";
 
 /** How many of a part's last lines are kept: a Rust or Go panic with its first frames fits in. */
 const LAST_LINES_MAX = 30;
@@ -113,7 +114,8 @@ export async function startPart(options: PartOptions): Promise<Part> {
 
 function readLines(stream: Readable, onLine: (line: string) => void): void {
   stream.on("error", () => {}); // The pipe of a killed part may break; its exit tells the story.
-  createInterface({ input: stream, crlfDelay: Infinity }).on("line", onLine);
+  const lines = createInterface({ input: stream, crlfDelay: Infinity });
+  lines.on("line", (line) => onLine(escapeControls(line)));
 }
 
 /**

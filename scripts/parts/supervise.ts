@@ -22,12 +22,19 @@ export interface SuperviseOptions {
   readonly onRestart: (name: string) => void;
 }
 
+interface Watched {
+  part: Part;
+  done: Promise<void>;
+  /** True while its end is wanted, and its next start too. */
+  isAsked: boolean;
+}
+
 export class Supervisor {
   /** Settles with the reason when a part cannot be started any more. */
   readonly failed: Promise<Error>;
   readonly #options: SuperviseOptions;
   readonly #stopping = new AbortController();
-  readonly #watched = new Map<string, { part: Part; done: Promise<void> }>();
+  readonly #watched = new Map<string, Watched>();
   #fail!: (error: Error) => void;
 
   constructor(options: SuperviseOptions) {
@@ -36,7 +43,7 @@ export class Supervisor {
   }
 
   watch(restartable: RestartablePart): void {
-    const entry = { part: restartable.part, done: Promise.resolve() };
+    const entry: Watched = { part: restartable.part, done: Promise.resolve(), isAsked: false };
     this.#watched.set(restartable.name, entry);
     entry.done = this.#keepRunning(restartable, entry);
   }
@@ -44,6 +51,14 @@ export class Supervisor {
   /** From here on a part that ends stays down. */
   release(): void {
     this.#stopping.abort();
+  }
+
+  /** Ends one part in order and starts it again at once, like one that died. */
+  async restart(name: string, graceMs?: number): Promise<void> {
+    const entry = this.#watched.get(name);
+    if (!entry || this.#stopping.signal.aborted) return;
+    entry.isAsked = true;
+    await entry.part.stop(graceMs);
   }
 
   /** Stops one part, also if it is just being started again. */
@@ -56,17 +71,18 @@ export class Supervisor {
     await entry.part.stop(graceMs);
   }
 
-  async #keepRunning(restartable: RestartablePart, entry: { part: Part }): Promise<void> {
+  async #keepRunning(restartable: RestartablePart, entry: Watched): Promise<void> {
     let pauseMs = PAUSE_MS_MIN;
     for (;;) {
       const startedMs = Date.now();
       const exit = await entry.part.exited;
       if (this.#stopping.signal.aborted) return;
       if (Date.now() - startedMs > STEADY_PAUSES * pauseMs) pauseMs = PAUSE_MS_MIN;
-      this.#sayEnded(entry.part, exit, pauseMs);
-      const part = await this.#startAgain(restartable, pauseMs);
+      if (!entry.isAsked) this.#sayEnded(entry.part, exit, pauseMs);
+      const part = await this.#startAgain(restartable, entry.isAsked ? 0 : pauseMs);
       if (!part) return;
       entry.part = part;
+      entry.isAsked = false;
       pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX);
       if (this.#stopping.signal.aborted) return;
       this.#options.say(`${part.name} runs again.`);
@@ -77,7 +93,7 @@ export class Supervisor {
   /** `null` if everything is being stopped, or has failed. */
   async #startAgain({ start }: RestartablePart, firstPauseMs: number): Promise<Part | null> {
     let pauseMs = firstPauseMs;
-    for (let failures = 0; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+    for (let failures = 0; ; pauseMs = Math.min(2 * pauseMs || PAUSE_MS_MIN, PAUSE_MS_MAX)) {
       await this.#pause(pauseMs);
       if (this.#stopping.signal.aborted) return null;
       try {

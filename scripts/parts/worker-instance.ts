@@ -8,10 +8,14 @@ import { type Config, ConfigError } from "../config.ts";
 import { bundleWorker } from "./bundle.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
+import { urlOf } from "./listener.ts";
 import { Operator, type OperatorAnswer } from "./operator.ts";
 import type { Part } from "./part.ts";
 import { type Say, startStores, type Stores } from "./stores.ts";
 import { Supervisor } from "./supervise.ts";
+import type { Tls } from "./tls.ts";
+import type { TlsKeeper } from "./tls-keeper.ts";
+import { WorkerLog } from "./worker-log.ts";
 import { startWorkerd, type WorkerdServer } from "./workerd.ts";
 
 /** After the drain nothing is in flight that matters; MinIO and sqld end within milliseconds. */
@@ -33,6 +37,7 @@ export async function startInstance(
   config: Config,
   data: DataFolder,
   identity: Identity,
+  tls: TlsKeeper | null,
   say: Say,
 ): Promise<Instance> {
   const [stores, bundleDir] = await Promise.all([
@@ -42,9 +47,11 @@ export async function startInstance(
   await migrateIndex(config, stores);
 
   const operatorSecret = randomBytes(32).toString("base64url");
+  const workerLog = new WorkerLog((line) => sayWorkerLine(line, say));
   let listen = config.listen;
-  const start = (): Promise<WorkerdServer> =>
+  const startWith = (pair: Tls | null): Promise<WorkerdServer> =>
     startWorkerd({
+      tls: pair,
       bundleDir,
       dir: data.path("worker"),
       storageDir: data.path("ledger"),
@@ -53,13 +60,14 @@ export async function startInstance(
       vars: workerVars(config, identity, stores),
       secrets: workerSecrets(identity, stores, operatorSecret),
       mark: data.partMark,
-      onLine: (line) => sayWorkerLine(line, say),
+      onLine: (line) => workerLog.line(line),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
     });
+  const start = () => (tls ? tls.startWith(startWith) : startWith(null));
   let worker = await start();
   // Port 0 asked for any; whoever knows the address must find a restarted worker there.
   listen = { host: listen.host, port: worker.port };
-  const url = `http://${printableHost(listen.host)}:${worker.port}`;
+  const url = urlOf(listen.host, worker.port, tls?.current);
   await data.recordUrl(url);
 
   const bootstrap = (): Promise<OperatorAnswer> =>
@@ -81,6 +89,10 @@ export async function startInstance(
   for (const part of stores.parts) supervisor.watch(part);
   const restart = async (): Promise<Part> => (worker = await start()).part;
   supervisor.watch({ name: "workerd", part: worker.part, start: restart });
+  tls?.watch(async () => {
+    await drain(new Operator(worker.operatorPort, operatorSecret), say);
+    await supervisor.restart("workerd", STOP_GRACE_MS);
+  });
 
   return {
     url,
@@ -91,6 +103,7 @@ export async function startInstance(
     },
     stop: async () => {
       stopping = true;
+      tls?.stop();
       await drain(new Operator(worker.operatorPort, operatorSecret), say);
       await supervisor.stop("workerd", STOP_GRACE_MS);
       for (const { name } of stores.parts) await supervisor.stop(name, STOP_GRACE_MS);
@@ -185,9 +198,4 @@ async function drain(operator: Operator, say: Say): Promise<void> {
       `The worker did not drain (${(error as Error).message}); what it acknowledged is in the index.`,
     );
   }
-}
-
-function printableHost(host: string): string {
-  if (host === "*" || host === "0.0.0.0") return "127.0.0.1";
-  return host === "[::]" ? "[::1]" : host;
 }

@@ -21,6 +21,8 @@ export interface WorkerdOptions {
   readonly vkeysDir: string;
   /** `host:port` of the public socket. */
   readonly listen: string;
+  /** `null`: the public socket speaks plain HTTP. */
+  readonly tls: { readonly certificateChain: string; readonly privateKey: string } | null;
   readonly vars: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
   /** The worker's own log lines. */
@@ -57,11 +59,15 @@ export async function startWorkerd(options: WorkerdOptions): Promise<WorkerdServ
   } catch (error) {
     await part.stop();
     throw error;
+  } finally {
+    // It has read its files: the key's only lasting copy is the operator's.
+    await rm(join(options.dir, TLS_FILES.keyFile), { force: true });
   }
   return { part, port: ports.get(HTTP_SOCKET)!, operatorPort: ports.get(OPERATOR_SOCKET)! };
 }
 
 const CONFIG = "workerd.capnp";
+const TLS_FILES = { certFile: "tls.crt", keyFile: "tls.key" };
 
 async function prepare(options: WorkerdOptions): Promise<void> {
   await rm(options.dir, { recursive: true, force: true });
@@ -77,8 +83,15 @@ async function prepare(options: WorkerdOptions): Promise<void> {
     disks: { VKEYS: options.vkeysDir },
     storageDir: options.storageDir,
     listen: options.listen,
+    tls: options.tls && TLS_FILES,
   });
-  await writeFile(join(options.dir, CONFIG), config);
+  const write = (name: string, content: string): Promise<void> =>
+    writeFile(join(options.dir, name), content, { mode: 0o600 });
+  if (options.tls) {
+    await write(TLS_FILES.certFile, options.tls.certificateChain);
+    await write(TLS_FILES.keyFile, options.tls.privateKey);
+  }
+  await write(CONFIG, config);
 }
 
 /**

@@ -31,6 +31,7 @@ const OPTIONS: CapnpOptions = {
   disks: { VKEYS: "/data/vkeys" },
   storageDir: "/data/ledger",
   listen: "127.0.0.1:0",
+  tls: null,
 };
 
 test("modules, bindings, objects and sockets", () => {
@@ -53,6 +54,15 @@ test("modules, bindings, objects and sockets", () => {
     assert.ok(config.includes(part), part);
   }
   assert.ok(!config.includes("README.md"), "what is no module is not embedded");
+});
+
+test("with a certificate the public socket speaks TLS 1.2 or newer, and the operator's stays as it is", () => {
+  const config = writeCapnp({ ...OPTIONS, tls: { certFile: "c.pem", keyFile: "k.pem" } });
+  const keypair = `keypair = (privateKey = embed "k.pem", certificateChain = embed "c.pem")`;
+  assert.ok(config.includes(`tlsOptions = (${keypair}, minVersion = tls1Dot2)`));
+  assert.match(config, /name = "operator", address = "127\.0\.0\.1:0", http = \(\)/);
+  assert.doesNotMatch(config, /name = "http"[^\n]* http = \(\)/);
+  assert.doesNotMatch(writeCapnp(OPTIONS), /https|embed "k/);
 });
 
 test("a setting that would be left out silently is refused", () => {
