@@ -134,6 +134,13 @@ export interface Index {
   addSeal(row: SealRow): Promise<void>;
 }
 
+/** When each token was last used, by id, in the server's form of time. A note for people: it may be lost at any time. */
+export interface TokenUses {
+  load(): Promise<Map<string, string>>;
+  /** Durable on return. A time that is earlier than the one that is there changes nothing. */
+  store(uses: ReadonlyMap<string, string>): Promise<void>;
+}
+
 /** The kind of lock on one object version; times are whole seconds. */
 export interface ObjectLock {
   readonly mode: "COMPLIANCE" | "GOVERNANCE" | "none";

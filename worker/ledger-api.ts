@@ -130,6 +130,8 @@ export interface TokenStatus extends Omit<NewToken, "sha256"> {
   readonly replaces: string | null;
   readonly replacedBy: string | null;
   readonly rotatedUntil: string | null;
+  /** To the minute; null where nothing is known of any use. */
+  readonly lastUsedAt: string | null;
 }
 
 /** A token with the rights of `id`, which then works until `endsAt` (null: no longer). */

@@ -45,7 +45,7 @@ export function rotationFields({ id, to, endsAt }: TokenRotation): Rotation {
   return { id, to: { id: newId, sha256, expires_at: expiresAt }, endsAt, nowMs: Date.now() };
 }
 
-export function tokenStatus(record: TokenRecord): TokenStatus {
+export function tokenStatus(record: TokenRecord, lastUsedAt: string | null = null): TokenStatus {
   const { sha256: _, roles, endsAtMs: __, ...fields } = record;
-  return { ...fields, roles: roles as Role[] };
+  return { ...fields, roles: roles as Role[], lastUsedAt };
 }

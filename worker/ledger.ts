@@ -8,6 +8,7 @@ import { sleepAtMost } from "../storage/flow/commit.ts";
 import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
 import type { LogState } from "../storage/flow/state.ts";
+import { LibsqlTokenUses } from "../storage/index/token-uses.ts";
 import { SYSTEM_LOG } from "../storage/log/entry.ts";
 import type { SealRow } from "../storage/ports.ts";
 import type { Env } from "./env.ts";
@@ -40,6 +41,7 @@ import {
 import { LockWatch } from "./lock-watch.ts";
 import { readiness } from "./readiness.ts";
 import { report } from "./report.ts";
+import { TokenUseKeeper } from "./token-uses.ts";
 
 /** `?ack=sealed` waits this long (PROTOCOL §3). */
 const ACK_SEALED_MS = 30_000;
@@ -47,8 +49,9 @@ const ACK_SEALED_MS = 30_000;
 /** Whoever asks whether all is well waits so long for a start that is under way. */
 const START_LOOK_MS = 2_000;
 
-/** `drain` has this long; the supervisor waits a little longer. */
+/** `drain` has this long; the supervisor waits a little longer, also for a note of which tokens were used. */
 const DRAIN_MS = 10_000;
+const USES_MS = 1_000;
 
 /** The safety net: an object that was started without anybody asking finds unsealed entries by this alarm. */
 const FIRST_ALARM_MS = 5_000;
@@ -58,6 +61,7 @@ interface Started {
   readonly ledger: LedgerFlow;
   readonly administration: Administration;
   readonly lock: LockWatch;
+  readonly uses: TokenUseKeeper;
 }
 
 export class Ledger extends DurableObject<Env> implements LedgerApi {
@@ -91,16 +95,18 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   }
 
   admit({ tokenSha256, log }: Parameters<LedgerApi["admit"]>[0]) {
-    return this.#answer(async ({ ledger }) => {
+    return this.#answer(async ({ ledger, uses }) => {
       const principal = tokenSha256 === null ? null : principalOf(ledger, tokenSha256);
+      if (principal !== null) uses.note(principal.tokenId);
       const known = log !== null && ledger.directory.logs.has(log);
       return { principal, log: known ? await this.#status(ledger, log) : null };
     });
   }
 
   append(request: AppendRequest) {
-    return this.#answer(async ({ ledger }): Promise<AppendAnswer> => {
+    return this.#answer(async ({ ledger, uses }): Promise<AppendAnswer> => {
       assertAlive(ledger, request.principal);
+      uses.note(request.principal.tokenId);
       const { log, principal, events } = request;
       if (log.startsWith("_"))
         throw new Refusal("forbidden", `${log} takes entries from the instance only`);
@@ -161,9 +167,11 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   }
 
   tokens() {
-    return this.#answer(async ({ ledger }): Promise<TokenStatus[]> =>
-      [...ledger.directory.tokens.values()].map(tokenStatus),
-    );
+    return this.#answer(async ({ ledger, uses }): Promise<TokenStatus[]> => {
+      const lastUsed = await uses.all();
+      const tokens = [...ledger.directory.tokens.values()];
+      return tokens.map((token) => tokenStatus(token, lastUsed.get(token.id)));
+    });
   }
 
   createToken(by: Asker, token: NewToken) {
@@ -235,6 +243,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const started = this.#started;
     if (started === null) return { sealed: true, unsealed: {} };
     const sealed = await started.ledger.drain(Date.now() + DRAIN_MS);
+    await sleepAtMost(USES_MS, started.uses.flush());
     return { sealed, unsealed: started.ledger.unsealed() };
   }
 
@@ -288,7 +297,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const files = new InstanceFiles(this.env, parts);
     const ledger = await LedgerFlow.start(parts, ledgerSettings(this.env), files);
     const lock = new LockWatch(this.env, ledger);
-    this.#started = { parts, ledger, administration: new Administration(ledger), lock };
+    const uses = new TokenUseKeeper(new LibsqlTokenUses(parts.index.connection), Date.now, report);
+    this.#started = { parts, ledger, administration: new Administration(ledger), lock, uses };
     this.#startProblem = null;
     await lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.

@@ -98,6 +98,7 @@ export function tokenItem(token: TokenStatus, nowMs: number) {
     replaces: token.replaces,
     replaced_by: token.replacedBy,
     ends_at: token.rotatedUntil,
+    last_used_at: token.lastUsedAt,
   };
 }
 

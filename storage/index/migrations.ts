@@ -36,6 +36,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     "CREATE TRIGGER seal_delete BEFORE DELETE ON seal BEGIN SELECT RAISE(ABORT, 'seal: rows are never removed'); END",
     "CREATE TRIGGER seal_insert BEFORE INSERT ON seal WHEN EXISTS (SELECT 1 FROM seal WHERE log = NEW.log AND first = NEW.first) BEGIN SELECT RAISE(ABORT, 'seal: the slot has a row already'); END",
   ],
+  ["CREATE TABLE token_use (id TEXT PRIMARY KEY, used_at TEXT NOT NULL) STRICT, WITHOUT ROWID"],
 ];
 
 /** What `PRAGMA user_version` says once all steps are applied. */

@@ -100,3 +100,9 @@ export const health = sqliteTable("health", {
   id: integer().primaryKey(),
   checks: integer().notNull(),
 });
+
+/** When tokens were last used, to the minute. Kept nowhere else, proves nothing, and is missed by nobody but a person. */
+export const tokenUse = sqliteTable("token_use", {
+  id: text().primaryKey(),
+  usedAt: text("used_at").notNull(),
+});

@@ -6,6 +6,7 @@ import { LibsqlIndex } from "../../storage/index/index.ts";
 import { CHUNK_BYTES_MAX } from "../../storage/index/commit.ts";
 import { migrate } from "../../storage/index/migrate.ts";
 import { SCHEMA_VERSION } from "../../storage/index/migrations.ts";
+import { LibsqlTokenUses } from "../../storage/index/token-uses.ts";
 import { textOf } from "../../storage/index/row.ts";
 import * as schema from "../../storage/index/schema.ts";
 import { startSqld, type TestSqld } from "../parts/sqld.ts";
@@ -163,4 +164,25 @@ test("the worker's token is refused every change of the schema, also after kill 
   await sqld.restart();
   await refuseAll();
   await writer.check(open());
+});
+
+test("uses of tokens are kept, the latest of each, however many there are at once", async () => {
+  const uses = new LibsqlTokenUses(open().connection);
+  assert.deepEqual(await uses.load(), new Map());
+  const many = new Map(Array.from({ length: 25_000 }, (_, n) => [`t${n}`, time(n)]));
+  await uses.store(many);
+  assert.deepEqual(await uses.load(), many);
+  await uses.store(
+    new Map([
+      ["t0", time(5)],
+      ["t9", time(5)],
+      ["new", time(1)],
+    ]),
+  );
+  const after = await uses.load();
+  assert.deepEqual(
+    [after.get("t0"), after.get("t9"), after.get("new")],
+    [time(5), time(9), time(1)],
+  );
+  assert.equal(after.size, 25_001);
 });

@@ -157,7 +157,7 @@ test("a token is shown once, works, is listed without its secret, and stops work
     {
       ...{ ...body, token: 0, id: 0, created_at: 0, expires_at: `${YEAR}-01-01T00:00:00.000Z` },
       ...{ state: "active", networks: [], created_by: "token:maker", revoked_at: null },
-      ...{ replaces: null, replaced_by: null, ends_at: null, sealed: false },
+      ...{ replaces: null, replaced_by: null, ends_at: null, last_used_at: null, sealed: false },
     },
   );
   const listed = await (await fake.ask("GET", "/v1/tokens", { token: admin })).text();

@@ -78,7 +78,7 @@ export class FakeLedger implements LedgerApi {
     const status = {
       ...token,
       ...{ createdAt: time(Date.now()), createdBy: "token:maker", revokedAt: null },
-      ...{ replaces: null, replacedBy: null, rotatedUntil: null },
+      ...{ replaces: null, replacedBy: null, rotatedUntil: null, lastUsedAt: null },
     };
     this.tokenStatus.set(token.id, status);
     return status;
