@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isLoopback, isNetwork } from "../storage/networks.ts";
+import { readIssuersFile } from "./parts/issuers-file.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config {
@@ -56,6 +57,10 @@ export interface Config {
   readonly tls: TlsFiles | null;
   /** Origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
+  /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
+  readonly issuers: string | null;
+  /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */
+  readonly privateAddressesAllowed: boolean;
 }
 
 /** A setting that cannot be used. The message begins with the key's name. */
@@ -91,6 +96,8 @@ const KEYS = [
   "TLS_CERT",
   "TLS_KEY",
   "CORS_ORIGINS",
+  "OIDC",
+  "ALLOW_PRIVATE_ADDRESSES",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -137,6 +144,7 @@ export function readCommand(
   const s3 = readS3(settings);
   const dataDir = resolve(base, settings.text("DATA") ?? DEFAULTS.DATA);
   const keys = settings.text("KEYS");
+  const privateAddressesAllowed = readSwitch(settings, "ALLOW_PRIVATE_ADDRESSES");
   return {
     config: {
       dataDir,
@@ -152,6 +160,8 @@ export function readCommand(
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
       tls: readTlsFiles(settings, base),
       corsOrigins: readOrigins(settings, "CORS_ORIGINS"),
+      issuers: readIssuers(settings.text("OIDC"), base, privateAddressesAllowed),
+      privateAddressesAllowed,
     },
     flags: values,
     words: positionals,
@@ -331,6 +341,22 @@ function readNetworks(settings: Settings, key: Key): string[] {
     PREFIX + key,
     `must be networks like 10.0.0.0/8 with commas between them, not "${wrong}".`,
   );
+}
+
+/** `on` or `off`; off where it is not set. */
+function readSwitch(settings: Settings, key: Key): boolean {
+  const text = settings.text(key) ?? "off";
+  if (text === "on" || text === "off") return text === "on";
+  throw new ConfigError(PREFIX + key, `must be on or off, not "${text}".`);
+}
+
+function readIssuers(path: string | null, base: string, privateAllowed: boolean): string | null {
+  if (path === null) return null;
+  try {
+    return readIssuersFile(resolve(base, path), privateAllowed);
+  } catch (error) {
+    throw new ConfigError(`${PREFIX}OIDC`, `(${path}): ${(error as Error).message}`);
+  }
 }
 
 /** Locks in a store of one's own cannot be taken back, so nobody but its owner may choose their length. */

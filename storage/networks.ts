@@ -36,6 +36,11 @@ export function isLoopback(address: string | null): boolean {
   return address !== null && ipaddr.parse(address).range() === "loopback";
 }
 
+/** The kind of an address: `unicast` is public, others are `loopback`, `private`, `linkLocal` …; `null` for what is none. */
+export function rangeOf(text: string): string | null {
+  return ipaddr.isValid(text) ? ipaddr.process(text).range() : null;
+}
+
 /** One spelling of an address, `null` if it is none. An IPv4 address that was written as an IPv6 one is the IPv4 one. */
 export function plainAddress(text: string): string | null {
   return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;

@@ -5,7 +5,7 @@
  */
 import { Networks } from "../storage/networks.ts";
 import { TOKEN_ROLES } from "../storage/token-rules.ts";
-import type { LogStatus, Principal, Role } from "./ledger-api.ts";
+import type { Grant, LogStatus, Principal, Role } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";
 
 export const ROLES: readonly Role[] = TOKEN_ROLES;
@@ -31,12 +31,22 @@ export function covers(pattern: string, log: string): boolean {
 }
 
 /** True where the token is bound to the log, whatever its roles. */
-export function isBound(principal: Principal, log: string): boolean {
-  return principal.logs.some((pattern) => covers(pattern, log));
+export function isBound({ logs }: Grant, log: string): boolean {
+  return logs.some((pattern) => covers(pattern, log));
 }
 
-export function hasRole(principal: Principal, roles: readonly Role[]): boolean {
-  return principal.roles.some((role) => roles.includes(role));
+function hasRole(grant: Grant, roles: readonly Role[]): boolean {
+  return grant.roles.some((role) => roles.includes(role));
+}
+
+/** A token is one grant; whoever signed in elsewhere has one for each rule, and a role holds for the logs of its own rule only. */
+function grantsOf(principal: Principal): readonly Grant[] {
+  return principal.grants ?? [principal];
+}
+
+/** True where one of the roles holds for this log. */
+export function may(principal: Principal, roles: readonly Role[], log: string): boolean {
+  return grantsOf(principal).some((grant) => hasRole(grant, roles) && isBound(grant, log));
 }
 
 export function assertUsable(principal: Principal | null): asserts principal is Principal {
@@ -58,7 +68,7 @@ export function assertRole(principal: Principal | null, roles: readonly Role[]):
 /** One of the roles, for this log. */
 export function assertMay(principal: Principal | null, roles: readonly Role[], log: string): void {
   assertUsable(principal);
-  if (!hasRole(principal, roles) || !isBound(principal, log)) throw forbidden(roles, log);
+  if (!may(principal, roles, log)) throw forbidden(roles, log);
 }
 
 /** A writer, and no log of the instance's own: those take entries from the instance only. */
@@ -90,13 +100,18 @@ export function assertKnown(log: LogStatus | null): asserts log is LogStatus {
 
 /** Admin of `*`: alone manages admins and the logs that begin with `_`. */
 export function isChiefAdmin(principal: Principal): boolean {
-  return principal.roles.includes("admin") && principal.logs.includes("*");
+  return adminLogs(principal).includes("*");
 }
 
-/** True where all that `inner` covers lies within what the admin's patterns cover. */
+/** The patterns of which he is admin. */
+function adminLogs(principal: Principal): readonly string[] {
+  return grantsOf(principal).flatMap(({ roles, logs }) => (roles.includes("admin") ? logs : []));
+}
+
+/** True where all that `inner` covers lies within what the admin's patterns cover; nothing does for who is no admin. */
 export function liesWithin(principal: Principal, inner: string): boolean {
   if (inner.startsWith("_")) return isChiefAdmin(principal);
-  return principal.logs.some((outer) => {
+  return adminLogs(principal).some((outer) => {
     if (!outer.endsWith("*")) return outer === inner;
     return inner.replace(/\*$/, "").startsWith(outer.slice(0, -1));
   });
@@ -112,8 +127,10 @@ export function mayManage(
   return !token.roles.includes("admin") && token.logs.every((log) => liesWithin(principal, log));
 }
 
-export function unauthenticated(): ProblemError {
-  return new ProblemError("unauthenticated", "send a valid token: Authorization: Bearer <token>");
+/** The same words whatever is wrong with it; `reason` is for the operator alone. */
+export function unauthenticated(reason?: Error): ProblemError {
+  const detail = "send a valid token: Authorization: Bearer <token>";
+  return new ProblemError("unauthenticated", detail, { cause: reason });
 }
 
 /** The same words whether or not the log exists. */

@@ -3,7 +3,6 @@
  * noise never reaches the ledger; who it is, the ledger says, for every read anew: a revocation
  * works at once. Appends ask it again when they commit, so for them a second's memory is enough.
  */
-import type { Sha256 } from "../storage/log/hash.ts";
 import { isLogName } from "../storage/log/entry.ts";
 import { parseToken, tokenSha256Hex } from "../storage/token.ts";
 import {
@@ -89,7 +88,7 @@ async function admitLog(
 ): Promise<Admitted> {
   const { request } = sender;
   const anonymous = rule.public === true && !request.headers.has("authorization");
-  const token = anonymous ? null : tokenOf(request, services.sha256);
+  const token = anonymous ? null : await credentialOf(request, services);
   const admitted = await ask(sender, token, logName, services.ledger, (principal) => {
     assertMay(principal, rule.roles, logName);
   });
@@ -104,13 +103,10 @@ async function admitLog(
   return admitted;
 }
 
-async function admitAppend(
-  sender: Sender,
-  logName: string,
-  { ledger, sha256, admitted: cache, nowMs }: Services,
-): Promise<Admitted> {
-  const token = tokenOf(sender.request, sha256);
-  const cached = cache.get(token, nowMs());
+async function admitAppend(sender: Sender, logName: string, services: Services): Promise<Admitted> {
+  const { ledger, admitted: cache, nowMs } = services;
+  const token = await credentialOf(sender.request, services);
+  const cached = cache.get(token.sha256, nowMs());
   if (cached !== null) {
     assertNetwork(cached, sender.address);
     assertMayAppend(cached, logName);
@@ -121,7 +117,7 @@ async function admitAppend(
   });
   assertMayAppend(admitted.principal, logName);
   assertKnown(admitted.log);
-  cache.set(token, admitted.principal, nowMs());
+  cache.set(token.sha256, admitted.principal, nowMs());
   return admitted;
 }
 
@@ -150,40 +146,50 @@ const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/;
  */
 async function ask(
   { address }: Sender,
-  tokenSha256: string | null,
+  token: Credential | null,
   logName: string,
   ledger: LedgerApi,
   assertRight: (principal: Principal | null) => void,
 ): Promise<Admitted> {
   const log = isLogName(logName) ? logName : null;
+  const tokenSha256 = token === null || token.signedIn !== null ? null : token.sha256;
   const result = await ledger.admit({ tokenSha256, log });
   if (result.ok) {
-    assertNetwork(result.value.principal, address);
-    return result.value;
+    const principal = token?.signedIn ?? result.value.principal;
+    assertNetwork(principal, address);
+    return { principal, log: result.value.log };
   }
   if (log !== null) {
-    const { principal } = valueOf(await ledger.admit({ tokenSha256, log: null }));
+    const known = valueOf(await ledger.admit({ tokenSha256, log: null }));
+    const principal = token?.signedIn ?? known.principal;
     assertNetwork(principal, address);
     assertRight(principal);
   }
   throw problemOf(result.problem);
 }
 
-async function whoIs(
-  { request, address }: Sender,
-  { ledger, sha256 }: Services,
-): Promise<Principal | null> {
-  const tokenSha256 = tokenOf(request, sha256);
-  const { principal } = valueOf(await ledger.admit({ tokenSha256, log: null }));
-  assertNetwork(principal, address);
-  return principal;
+async function whoIs(sender: Sender, services: Services): Promise<Principal | null> {
+  const token = await credentialOf(sender.request, services);
+  if (token.signedIn !== null) return token.signedIn;
+  return (await ask(sender, token, "", services.ledger, () => undefined)).principal;
 }
 
-/** SHA-256 of the bearer token, hex. Throws `unauthenticated` where none of the right form is there. */
-export function tokenOf(request: Request, sha256: Sha256): string {
+/** A bearer token: one of ours, which the ledger knows by its hash, or one of an issuer's that was checked here. */
+interface Credential {
+  /** Hex. */
+  readonly sha256: string;
+  /** `null` for ours. */
+  readonly signedIn: Principal | null;
+}
+
+/** Throws `unauthenticated` where none of the right form is there, and what is wrong with an issuer's. */
+async function credentialOf(request: Request, services: Services): Promise<Credential> {
   const token = bearerOf(request);
-  if (token === null || parseToken(token) === null) throw unauthenticated();
-  return tokenSha256Hex(token, sha256);
+  if (token === null) throw unauthenticated();
+  const sha256 = tokenSha256Hex(token, services.sha256);
+  if (parseToken(token) !== null) return { sha256, signedIn: null };
+  if (services.signIn === null) throw unauthenticated();
+  return { sha256, signedIn: await services.signIn.principal(token, sha256, services.nowMs()) };
 }
 
 /** What follows `Bearer` (RFC 6750; the scheme's case does not matter). */

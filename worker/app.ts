@@ -11,6 +11,7 @@ import { answer, answerProblem } from "./answer.ts";
 import type { Ask, Services } from "./ask.ts";
 import { discardBody } from "./body.ts";
 import { preflightHeaders, requestIdOf, withEdge } from "./edge.ts";
+import { SignInRefused } from "./oidc/verify.ts";
 import { asProblem, isOurFault, ProblemError } from "./problem.ts";
 import { Query } from "./query.ts";
 import { report } from "./report.ts";
@@ -90,7 +91,8 @@ async function refuse(
   services: Services,
 ): Promise<Response> {
   const problem = asProblem(error);
-  if (isOurFault(problem)) services.report(requestId, problem);
+  if (isOurFault(problem) || problem.cause instanceof SignInRefused)
+    services.report(requestId, problem);
   await discardBody(request);
   return answerProblem(requestId, problem);
 }

@@ -4,6 +4,7 @@ import type { Index, Vault } from "../storage/ports.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
+import type { SignIn } from "./oidc/sign-in.ts";
 import type { ReadinessCache } from "./readiness-cache.ts";
 import type { RequestCounter } from "./metrics.ts";
 import type { ProblemError } from "./problem.ts";
@@ -19,6 +20,8 @@ export interface Services {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Whom the ledger admitted a moment ago; one for all requests. */
   readonly admitted: AdmitCache;
+  /** Checks tokens of issuers; `null` where nobody's sign-ins are taken. */
+  readonly signIn: SignIn | null;
   /** What the ledger said of its readiness a moment ago; one for all requests. */
   readonly readiness: ReadinessCache;
   /** What was answered so far; one for all requests. */

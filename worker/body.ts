@@ -76,7 +76,8 @@ async function readSmall(request: Request, msMax: number): Promise<Uint8Array> {
   return new Uint8Array(body);
 }
 
-async function readCounting(
+/** The whole of a stream. Throws as `readBody` does. */
+export async function readCounting(
   body: ReadableStream,
   bytesMax: number,
   { stallMsMax, arrivalMsMax }: Patience,

@@ -1,10 +1,15 @@
 /** The worker's bindings, and the values in them that must be right before anything is answered. */
 import type { DurableObjectNamespace, Fetcher } from "@cloudflare/workers-types";
+import { parseIssuers, type Issuer } from "../storage/issuers.ts";
 import type { VaultConfig } from "../storage/vault/client.ts";
 
 /** What `wrangler.toml`, the supervisor and the operator's secrets give the worker. */
 export interface Env {
   readonly LEDGER: DurableObjectNamespace;
+  /** Keeps the keys of issuers. */
+  readonly ISSUER_KEYS: DurableObjectNamespace;
+  /** The way out that refuses loopback and private addresses; not there on an edge. */
+  readonly OUTSIDE?: Fetcher;
   /** A folder for verifier keys; not there on an edge. */
   readonly VKEYS?: Fetcher;
   readonly INDELIBLE_ORIGIN: string;
@@ -25,6 +30,10 @@ export interface Env {
   readonly INDELIBLE_LISTEN?: string;
   /** Networks, with commas between them, of proxies whose word about the sender's address is taken. */
   readonly INDELIBLE_TRUSTED_PROXIES?: string;
+  /** Whose sign-ins are taken, as JSON: `storage/issuers.ts`. */
+  readonly INDELIBLE_OIDC?: string;
+  /** `on`: calls may go to loopback and private addresses, and without TLS. */
+  readonly INDELIBLE_ALLOW_PRIVATE_ADDRESSES?: string;
   /** Origins, with commas between them, whose pages may read answers. */
   readonly INDELIBLE_CORS_ORIGINS?: string;
 }
@@ -67,4 +76,15 @@ export function vaultConfigOf(env: Env): VaultConfig {
     accessKey: textOf(env, "INDELIBLE_S3_ACCESS_KEY"),
     secretKey: textOf(env, "INDELIBLE_S3_SECRET_KEY"),
   };
+}
+
+/** None where nobody's sign-ins are taken. Throws `EnvError` for a configuration that is wrong. */
+export function issuersOf(env: Env): readonly Issuer[] {
+  const { INDELIBLE_OIDC: text = "" } = env;
+  if (text === "") return [];
+  try {
+    return parseIssuers(JSON.parse(text), env.INDELIBLE_ALLOW_PRIVATE_ADDRESSES === "on");
+  } catch (error) {
+    throw new EnvError("INDELIBLE_OIDC", error instanceof Error ? error.message : String(error));
+  }
 }

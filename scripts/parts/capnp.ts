@@ -33,6 +33,8 @@ export interface CapnpOptions {
   readonly secrets: readonly string[];
   /** Folders that the worker may write, by the name of their binding. */
   readonly disks: Readonly<Record<string, string>>;
+  /** Whether the binding `OUTSIDE` reaches loopback and private addresses too. */
+  readonly privateAllowed: boolean;
   /** Where Durable Objects keep their storage. */
   readonly storageDir: string;
   /** The public socket, `host:port`. The operator's is on loopback and takes any port. */
@@ -45,11 +47,15 @@ export interface CapnpOptions {
 export const HTTP_SOCKET = "http";
 export const OPERATOR_SOCKET = "operator";
 
+/** The binding, and the service behind it, for calls to where somebody may have pointed us: see `worker/outgoing.ts`. */
+const OUTSIDE = "OUTSIDE";
+
 /** The configuration's text (Cap'n Proto). */
 export function writeCapnp(options: CapnpOptions): string {
   const toml = parse(options.wranglerToml) as unknown as WranglerToml;
   check(toml);
   const disks = Object.entries(options.disks);
+  const outsideAllow = JSON.stringify(["public", ...(options.privateAllowed ? ["private"] : [])]);
   return `# Written at each start from wrangler.toml; changes made here are lost.
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -57,6 +63,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .main),
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+    (name = ${text(OUTSIDE)}, network = (allow = ${outsideAllow}, tlsOptions = (trustBrowserCas = true))),
     ${disk("storage", options.storageDir)},
     ${disks.map(([name, path]) => `${disk(name, path)},`).join("\n    ")}
   ],
@@ -150,7 +157,8 @@ function bindings(toml: WranglerToml, options: CapnpOptions): string[] {
   const secrets = options.secrets.map(
     (name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`,
   );
-  return [...vars, ...objects, ...disks, ...secrets];
+  const outside = `(name = ${text(OUTSIDE)}, service = ${text(OUTSIDE)})`;
+  return [...vars, ...objects, ...disks, outside, ...secrets];
 }
 
 /** `uniqueKey` names the folder of the objects' storage: it must never change. */

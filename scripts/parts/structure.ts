@@ -32,12 +32,12 @@ const ROOMS: readonly Room[] = [
   {
     path: "storage/",
     rooms: ["storage/log/", "storage/ports.ts"],
-    packages: ["node:zlib", "ipaddr.js"],
+    packages: ["node:zlib", "ipaddr.js", "valibot"],
   },
   {
     path: "worker/",
     rooms: ["storage/", "FORMAT.md"],
-    packages: ["hono", "valibot", "cloudflare:*", "node:*", "@cloudflare/workers-types"],
+    packages: ["hono", "valibot", "jose", "cloudflare:*", "node:*", "@cloudflare/workers-types"],
   },
   { path: "scripts/", rooms: ["storage/"], packages: null },
   { path: "test/", rooms: ["storage/", "worker/", "scripts/"], packages: null },

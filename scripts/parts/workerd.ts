@@ -23,6 +23,8 @@ export interface WorkerdOptions {
   readonly listen: string;
   /** `null`: the public socket speaks plain HTTP. */
   readonly tls: { readonly certificateChain: string; readonly privateKey: string } | null;
+  /** Whether what is called by configuration may be on loopback or a private address. */
+  readonly privateAllowed: boolean;
   readonly vars: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
   /** The worker's own log lines. */
@@ -81,6 +83,7 @@ async function prepare(options: WorkerdOptions): Promise<void> {
     vars: options.vars,
     secrets: Object.keys(options.secrets),
     disks: { VKEYS: options.vkeysDir },
+    privateAllowed: options.privateAllowed,
     storageDir: options.storageDir,
     listen: options.listen,
     tls: options.tls && TLS_FILES,

@@ -29,6 +29,7 @@ const OPTIONS: CapnpOptions = {
   vars: { SECONDS: "5", NAME: 'quoted " and \\ and \n' },
   secrets: ["KEY"],
   disks: { VKEYS: "/data/vkeys" },
+  privateAllowed: false,
   storageDir: "/data/ledger",
   listen: "127.0.0.1:0",
   tls: null,

@@ -26,6 +26,8 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     indexEncryption: false,
     systemRetentionDays: 1,
     trustedProxies: [],
+    issuers: null,
+    privateAddressesAllowed: false,
     tls: null,
     corsOrigins: [],
   });

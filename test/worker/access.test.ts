@@ -144,7 +144,7 @@ test("the table of problems has the contract's codes and statuses", () => {
     415: "unsupported_media_type",
     429: "rate_limited",
     500: "internal_error entry_altered batch_altered batch_missing batch_unreadable",
-    503: "index_unavailable vault_unreachable clock_backwards clock_skew frozen overloaded",
+    503: "issuer_unavailable index_unavailable vault_unreachable clock_backwards clock_skew frozen overloaded",
     504: "seal_timeout",
   };
   const found: Record<number, string[]> = {};

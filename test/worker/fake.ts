@@ -59,6 +59,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     nowMs: Date.now,
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted: new AdmitCache(),
+    signIn: null,
     readiness: new ReadinessCache(),
     requests: new RequestCounter(),
     addressing: { onEdge: true, trustedProxies: new Networks([]) },

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../../storage/log/batch-header.ts";
 import { isLogName } from "../../storage/log/entry.ts";
-import { isBound, isChiefAdmin } from "../access.ts";
+import { isBound, isChiefAdmin, may } from "../access.ts";
 import { answerJson } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
 import type { LogStatus } from "../ledger-api.ts";
@@ -64,8 +64,10 @@ export async function createLog(ask: Ask): Promise<Response> {
   const principal = principalOf(ask);
   const shape = await readShape(ask.request, NewLogShape);
   // The name's own right, before anybody learns whether it is taken.
-  const may = shape.name.startsWith("_") ? isChiefAdmin(principal) : isBound(principal, shape.name);
-  if (!may) throw new ProblemError("forbidden", "this name lies outside of the token's patterns");
+  const isWithin = may(principal, ["admin"], shape.name);
+  const mayMake = shape.name.startsWith("_") ? isChiefAdmin(principal) : isWithin;
+  if (!mayMake)
+    throw new ProblemError("forbidden", "this name lies outside of the token's patterns");
   const made = await ask.services.ledger.createLog(principal, {
     name: shape.name,
     retentionDays: shape.retention_days,

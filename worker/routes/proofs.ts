@@ -5,6 +5,7 @@
 import { toBase64 } from "../../storage/log/bytes.ts";
 import { parseCheckpoint } from "../../storage/log/checkpoint.ts";
 import { LogError } from "../../storage/log/errors.ts";
+import { encodeString } from "../../storage/log/json.ts";
 import {
   checkConsistency,
   checkInclusion,
@@ -13,7 +14,7 @@ import {
   rootAt,
 } from "../../storage/log/proof.ts";
 import { formatReceipt } from "../../storage/log/receipt.ts";
-import { hasRole, READERS } from "../access.ts";
+import { may, READERS } from "../access.ts";
 import { answerJson, answerText } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
 import type { LogStatus } from "../ledger-api.ts";
@@ -27,7 +28,7 @@ export async function getReceipt(ask: Ask): Promise<Response> {
   const seq = seqOf(ask);
   const source = sourceOf(ask);
   const line = await lineAt(source, seq);
-  assertMayProve(ask, line);
+  assertMayProve(ask, log, line);
   const checkpoint = await checkpointFor(ask, log, seq);
   const { size, root } = bodyOf(checkpoint);
   const { sha256 } = ask.services;
@@ -41,12 +42,12 @@ export async function getReceipt(ask: Ask): Promise<Response> {
   });
 }
 
-/** A writer gets receipts of what this very token wrote, and no other. */
-function assertMayProve(ask: Ask, line: ProvenLine): void {
+/** A writer gets receipts of what it wrote itself, by the same token or the same sign-in, and no other. */
+function assertMayProve(ask: Ask, log: LogStatus, line: ProvenLine): void {
   const principal = principalOf(ask);
-  if (hasRole(principal, READERS)) return;
-  // `by` is the first member of every line, and a token's has no character that JSON escapes.
-  if (line.text.startsWith(`{"by":"${principal.by}",`)) return;
+  if (may(principal, READERS, log.name)) return;
+  // `by` is the first member of every line.
+  if (line.text.startsWith(`{"by":${encodeString(principal.by)},`)) return;
   throw new ProblemError("forbidden", "a writer gets receipts of its own entries only");
 }
 
