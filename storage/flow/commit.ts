@@ -4,20 +4,20 @@
  * without them (it did not). The caller builds nothing new on these logs meanwhile.
  */
 import { toHex } from "../log/bytes.ts";
+import { HASH_BYTES } from "../log/hash.ts";
 import { IndexError, type ChunkCommit, type CommitResult, type Index } from "../ports.ts";
 
 /** First pause before sending again, doubled each time up to the second: sqld restarts in tens of ms. */
 const RESEND_PAUSE_MS = 10;
 const RESEND_PAUSE_MS_MAX = 1_000;
 
-const TILE_WIDTH = 256;
-
-/** The leaf (hex) of an entry that the index holds. */
+/** The leaf (hex) that the index keeps of an entry; empty where it has none. */
 export async function leafAt(index: Index, log: string, seq: number): Promise<string> {
-  const tile = Math.floor(seq / TILE_WIDTH);
-  const width = (seq % TILE_WIDTH) + 1;
-  const hashes = await index.tiles(log)(0, tile, width);
-  return toHex(hashes[width - 1] as Uint8Array);
+  const range = { from: seq, to: seq + 1, bytesMax: 1 };
+  const [chunk] = await index.chunks(log, range);
+  if (chunk === undefined) return "";
+  const at = (seq - chunk.first) * HASH_BYTES;
+  return toHex(chunk.leaves.subarray(at, at + HASH_BYTES));
 }
 
 export async function commitSurely(

@@ -9,12 +9,13 @@ import type { LogRecovered } from "../log/system.ts";
 import { parseVkey } from "../log/note.ts";
 import { toHex } from "../log/bytes.ts";
 import { HASH_BYTES } from "../log/hash.ts";
-import type { IndexHead } from "../ports.ts";
+import { VaultError, type IndexHead } from "../ports.ts";
 import { formatTime } from "./append.ts";
 import { EMPTY_HEAD } from "./chunk.ts";
 import { leafAt } from "./commit.ts";
 import { compare, type Facts } from "./compare.ts";
 import { importLines, type More } from "./import-lines.ts";
+import { checkTail } from "./load-tail.ts";
 import { lastRecovery, planRecovery, sameMemo } from "./recovered.ts";
 import { sealRowOf, type SlotBatch } from "./slot.ts";
 import { EMPTY_SEALED, sealedHeadOf, type Parts, type SealedHead, type Settings } from "./state.ts";
@@ -74,6 +75,8 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
     const finding = vault.findings[0] ?? explain(log, verdict.finding, facts);
     return { ...result, frozen: { ...finding, code: verdict.finding } };
   }
+  const wrong = await checkTail(parts, settings, log, head, sealed);
+  if (wrong !== null) return { ...result, frozen: wrong };
   const unproven = verdict.unproven === "noted";
   if (!verdict.sealing) {
     return { ...result, unproven, unsealable: explain(log, "batch_missing", facts) };
@@ -149,15 +152,23 @@ async function readFrom(
 ): Promise<VaultReading> {
   let head: Head = EMPTY_HEAD;
   const leaves = new Map<number, string>();
-  for await (const step of walkLog(context, { from, before, goOn: false })) {
-    if (step.kind === "batch") {
-      head = step.read.batch.head;
-      pick(step.read, sizes, leaves);
-    } else if (step.kind !== "passed") {
-      const [finding] = step.findings;
-      const newestBatch = wordFor(finding?.code ?? "batch_unreadable");
-      return { head, newestBatch, findings: step.findings, leaves };
+  try {
+    for await (const step of walkLog(context, { from, before, goOn: false })) {
+      if (step.kind === "batch") {
+        head = step.read.batch.head;
+        pick(step.read, sizes, leaves);
+      } else if (step.kind !== "passed") {
+        const [finding] = step.findings;
+        const newestBatch = wordFor(finding?.code ?? "batch_unreadable");
+        return { head, newestBatch, findings: step.findings, leaves };
+      }
     }
+  } catch (error) {
+    // An object hides the others from the listing, or spoils it: no later look will see more.
+    if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
+    const place = { log: context.log, first: head.size };
+    const findings = [newFinding("batch_unreadable", place, "a listing", error.message)];
+    return { head, newestBatch: "batch_unreadable", findings, leaves };
   }
   return { head, newestBatch: "valid", findings: [], leaves };
 }

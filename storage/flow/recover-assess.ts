@@ -6,7 +6,7 @@
 import { parseSlotName, slotName } from "../log/batch.ts";
 import { fromHex, toHex } from "../log/bytes.ts";
 import { LogError } from "../log/errors.ts";
-import { newFinding, type Finding } from "../log/findings.ts";
+import type { Finding } from "../log/findings.ts";
 import { ZERO_HASH, type Head } from "../log/hash.ts";
 import { LineChecker } from "../log/line-check.ts";
 import type { Index, IndexHead, SealRow, Vault } from "../ports.ts";
@@ -14,6 +14,7 @@ import { loadLog, walkContext, type LoadQuery } from "./load.ts";
 import { readLines, type IndexLine } from "./read-lines.ts";
 import { headAfter, type Before } from "./slot.ts";
 import type { Parts, Settings } from "./state.ts";
+import { entriesBehind } from "./verify-index.ts";
 import { walkLog } from "./walk.ts";
 
 export interface Assessment {
@@ -60,8 +61,7 @@ export async function assess(
   thorough: boolean,
 ): Promise<Assessment> {
   const { log, head: index, memo } = query;
-  const finding =
-    (await findingAtStart(parts, settings, query)) ?? (await tailFinding(parts, query));
+  const finding = await findingAtStart(parts, settings, query);
   const base = { log, index, memo, hopeless: null };
   if (finding === null && !thorough) {
     const { size, leaf } = await sealedEnd(parts.index, log);
@@ -69,7 +69,9 @@ export async function assess(
     return { ...base, finding, vault, refill: [], kept: index.size, missing: null };
   }
   const { end, refill, wrong } = await followVault(parts, settings, query);
-  const kept = await lastKept(parts, log, end, index.size);
+  // Where the head was put back, lines behind it may be good.
+  const reach = await entriesBehind(parts.index, log, index.size);
+  const kept = await lastKept(parts, log, end, reach);
   const found = finding ?? wrong;
   const vault = { size: end.size, leaf: end.leaf };
   const missing = found === null ? null : missingOf(found, query, end, kept);
@@ -106,23 +108,6 @@ async function findingAtStart(
     if (error === goesOn) return null;
     throw error;
   }
-}
-
-/** Lines that wait for their seal and are not what was committed: the sealer would freeze the log for them. */
-async function tailFinding(
-  { index, sha256 }: Parts,
-  { log, head }: Pick<LoadQuery, "log" | "head">,
-): Promise<Finding | null> {
-  const end = await sealedEnd(index, log);
-  let { size, leaf } = end;
-  for await (const line of keptLines({ index, sha256 }, log, end, head.size)) {
-    size = line.seq + 1;
-    leaf = toHex(line.leaf);
-  }
-  if (size >= head.size && (size !== head.size || leaf === head.leaf)) return null;
-  const place = { log, first: Math.min(size, head.size - 1), last: head.size - 1 };
-  const found = "another one, or none, or one that does not follow on the entry before";
-  return newFinding("entry_altered", place, "the line that was committed", found);
 }
 
 async function sealedEnd(index: Pick<Index, "seals">, log: string): Promise<ChainEnd> {

@@ -15,6 +15,7 @@ import { CHAIN_START, keptLines, type Assessment } from "./recover-assess.ts";
 import { Refusal } from "./refusal.ts";
 import { restoreLog, type RestoreOptions } from "./restore.ts";
 import { sealLog } from "./seal.ts";
+import { sealRowsFrom } from "./seal-rows.ts";
 import { headAfter, type SlotBatch } from "./slot.ts";
 import { newState, EMPTY_SEALED, sealedHeadOf, type Parts, type Settings } from "./state.ts";
 import { AT_START, walkLog } from "./walk.ts";
@@ -104,20 +105,14 @@ async function chainLength(parts: Parts, log: string, to: number): Promise<numbe
 }
 
 async function copyRows(from: Index, to: Index, log: string): Promise<void> {
-  for (let first = 0; ;) {
-    const rows = await from.seals(log, { from: first, limit: 500, order: "asc" });
-    for (const row of rows) await to.addSeal(row);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    first = last.first + 1;
-  }
+  for await (const row of sealRowsFrom(from, log, 0)) await to.addSeal(row);
 }
 
 async function fromVaultAndIndex(
   parts: Parts,
   next: Index,
   options: Pick<RestoreOptions, "origin" | "keysOf" | "onBatch">,
-  { log, index }: Assessment,
+  { log, kept }: Assessment,
 ): Promise<IndexHead> {
   const restoring = { ...parts, index: next, nowMs: parts.clock.nowMs() };
   let timeMs = CHAIN_START.timeMs;
@@ -126,7 +121,7 @@ async function fromVaultAndIndex(
   };
   await restoreLog(restoring, options, log, onBatch);
   const head = (await next.heads()).get(log) ?? EMPTY_HEAD;
-  return importKept(parts, next, log, head, index.size, timeMs);
+  return importKept(parts, next, log, head, kept, timeMs);
 }
 
 /** Brings the lines of the old index behind `head` into the new one. */

@@ -4,7 +4,7 @@
  */
 import { encodeBatch } from "../log/batch.ts";
 import { logOrigin, signCheckpoint } from "../log/checkpoint.ts";
-import type { ObjectVersion, SealRow } from "../ports.ts";
+import type { SealRow } from "../ports.ts";
 import { VaultError } from "../ports.ts";
 import { formatFrontier, parseFrontier, timeOfLine, treeAt } from "./chunk.ts";
 import { toHex } from "../log/bytes.ts";
@@ -12,6 +12,7 @@ import { walkContext } from "./load.ts";
 import { readLines } from "./read-lines.ts";
 import { readSlot, retainAtLeastMs } from "./slot.ts";
 import type { Parts, SealedHead, Settings } from "./state.ts";
+import { versionsOf } from "./walk.ts";
 
 /** Throws VaultError; on return the batch was read back under its lock. `before`: what it continues. */
 export async function refill(
@@ -42,18 +43,12 @@ export async function refill(
   const object = await parts.gzip.gzip(encodeBatch({ header, lines, checkpoint }));
   const lastMs = Date.parse(timeOfLine(lines.at(-1) as string));
   const retainUntilMs = retainAtLeastMs(Math.max(lastMs, parts.clock.nowMs()), retentionDays);
-  const ifAbsent = (await versionsOf(parts, key)).length === 0;
+  const ifAbsent = (await versionsOf(parts.vault, key)).length === 0;
   const put = await parts.vault.put(key, object, { retainUntilMs, ifAbsent });
   if (put.kind === "taken") throw new VaultError("vault_refused", `${key} was written meanwhile`);
   const context = await walkContext(parts, settings, log);
-  const { valid, findings } = await readSlot(context, await versionsOf(parts, key), before);
+  const { valid, findings } = await readSlot(context, await versionsOf(parts.vault, key), before);
   if (valid?.batch.head.leaf === row.leaf) return;
   const why = findings.map(({ code, found }) => `${code}: ${found}`).join("; ");
   throw new VaultError("vault_refused", `what was put into ${key} did not come back (${why})`);
-}
-
-async function versionsOf({ vault }: Pick<Parts, "vault">, key: string): Promise<ObjectVersion[]> {
-  const versions: ObjectVersion[] = [];
-  for await (const version of vault.versions(key)) if (version.key === key) versions.push(version);
-  return versions;
 }

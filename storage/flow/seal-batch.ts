@@ -6,12 +6,13 @@ import { encodeBatch, slotName } from "../log/batch.ts";
 import { equalBytes, toHex } from "../log/bytes.ts";
 import { logOrigin, signCheckpoint } from "../log/checkpoint.ts";
 import { parseVkey } from "../log/note.ts";
-import { IndexError, VaultError, type ObjectVersion, type SealRow } from "../ports.ts";
+import { IndexError, VaultError, type SealRow } from "../ports.ts";
 import { formatTime } from "./append.ts";
 import { leafAt } from "./commit.ts";
 import type { Cut } from "./seal-cut.ts";
 import { readSlot, retainAtLeastMs, sealRowOf, type SlotBatch, type SlotContext } from "./slot.ts";
 import type { Parts, SealedHead, Settings } from "./state.ts";
+import { versionsOf } from "./walk.ts";
 
 /** The row that was written; "taken": the slot holds other lines, or lines beyond ours. */
 export async function sealBatch(
@@ -145,10 +146,7 @@ async function readBack(
  */
 async function adopt(parts: Parts, prepared: Prepared): Promise<SealRow | "taken"> {
   const { context, before, cut, key, object, retainUntilMs, sealedAt } = prepared;
-  const versions: ObjectVersion[] = [];
-  for await (const version of parts.vault.versions(key)) {
-    if (version.key === key) versions.push(version);
-  }
+  const versions = await versionsOf(parts.vault, key);
   if (versions.length === 0) {
     throw new VaultError("vault_unreachable", `the outcome of putting ${key} is unknown`);
   }

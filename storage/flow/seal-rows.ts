@@ -8,6 +8,21 @@ import { sealRowOf, type SlotBatch } from "./slot.ts";
 
 const PAGE_ROWS = 500;
 
+/** The seals of a log from the one that begins at `first` on. */
+export async function* sealRowsFrom(
+  index: Pick<Index, "seals">,
+  log: string,
+  first: number,
+): AsyncGenerator<SealRow> {
+  for (let from = first; ;) {
+    const rows = await index.seals(log, { from, limit: PAGE_ROWS, order: "asc" });
+    yield* rows;
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    from = last.first + 1;
+  }
+}
+
 export class SealRows {
   readonly #index: Pick<Index, "seals">;
   readonly #log: string;

@@ -6,10 +6,12 @@
 import { encodeUtf8, equalBytes, fromHex, toHex } from "../log/bytes.ts";
 import { LogError } from "../log/errors.ts";
 import { findingOf, newFinding, type Finding } from "../log/findings.ts";
-import { HASH_BYTES, leafHash, type Head, type Sha256 } from "../log/hash.ts";
+import { HASH_BYTES, leafHash, type Sha256 } from "../log/hash.ts";
 import { LineChecker } from "../log/line-check.ts";
 import { TILE_WIDTH, type CompactTree } from "../log/tree.ts";
-import { IndexError, type Chunk, type Index, type TreeNode } from "../ports.ts";
+import { formatTimeMs } from "../log/time.ts";
+import { IndexError, type Chunk, type Index, type IndexHead, type TreeNode } from "../ports.ts";
+import { formatFrontier } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
 
 /** What a verifier asks of an index. `heads` need not wait for writes under way. */
@@ -55,6 +57,7 @@ export async function compareRun(context: IndexContext, run: SealedRun): Promise
 /** Where a chain stands: what the next line continues. */
 export interface ChainState {
   leaf: Uint8Array;
+  /** Of the last entry; not a number where its line does not tell. */
   timeMs: number;
   /** Grown by the leaves that the index keeps; null where what came before is not known. */
   readonly tree: CompactTree | null;
@@ -79,6 +82,7 @@ export async function checkChain(
     nodes.push({ level, index, hash });
   for await (const { seq, line, leaf, stored } of indexEntries(context, log, from, to, findings)) {
     if (!equalBytes(leaf, stored)) {
+      state.timeMs = Number.NaN;
       const [expected, found] = [`leaf ${toHex(stored)}`, `a line whose leaf is ${toHex(leaf)}`];
       findings.add(newFinding("entry_altered", { log, first: seq }, expected, found));
     } else {
@@ -86,6 +90,7 @@ export async function checkChain(
         state.timeMs = checker.check(line, 0, line.length, seq, state.leaf, state.timeMs);
       } catch (error) {
         if (!(error instanceof LogError)) throw error;
+        state.timeMs = Number.NaN;
         findings.add(findingOf(error, { log, first: seq }));
       }
     }
@@ -99,22 +104,35 @@ export async function checkChain(
   return findings.all();
 }
 
-/** Whether the index's head row is what its lines lead to. */
-export function checkHead(
+/** The size that the index's rows of a log reach, at least `from`; its head may be behind them only where it was changed. */
+export async function entriesBehind(
+  index: Pick<Index, "chunks">,
   log: string,
-  head: Head & { readonly frontier: string },
-  state: ChainState,
-): Finding[] {
+  from: number,
+): Promise<number> {
+  const range = { from, to: Number.MAX_SAFE_INTEGER, order: "desc", bytesMax: 1 } as const;
+  const [last] = await index.chunks(log, range);
+  return last === undefined ? from : Math.max(from, last.first + last.count);
+}
+
+/** Whether the index's head row is what its lines lead to. */
+export function checkHead(log: string, head: IndexHead, state: ChainState): Finding[] {
   const place = { log, first: Math.max(0, head.size - 1) };
   const leaf = toHex(state.leaf);
   if (head.leaf !== leaf) {
     return [newFinding("chain_broken", place, `the head's leaf ${head.leaf}`, `leaf ${leaf}`)];
   }
-  if (state.tree?.size !== head.size) return [];
-  const frontier = state.tree.frontier().map(toHex).join("");
-  if (frontier === head.frontier) return [];
-  const found = "another frontier in the index's head";
-  return [newFinding("root_mismatch", place, "the frontier of its entries", found)];
+  const frontier = state.tree?.size === head.size ? formatFrontier(state.tree.frontier()) : null;
+  if (frontier !== null && frontier !== head.frontier) {
+    const found = "another frontier in the index's head";
+    return [newFinding("root_mismatch", place, "the frontier of its entries", found)];
+  }
+  const time = Number.isFinite(state.timeMs) ? formatTimeMs(state.timeMs) : head.time;
+  if (head.size > 0 && head.time !== time) {
+    const [expected, found] = [`${time}, as its last entry says`, `${head.time} in the head`];
+    return [newFinding("entry_altered", place, expected, found)];
+  }
+  return [];
 }
 
 interface IndexEntry {

@@ -11,7 +11,7 @@ import { VaultError, type ObjectVersion } from "../ports.ts";
 import { treeAt } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
 import type { Remembered } from "./remembered.ts";
-import { SealRows } from "./seal-rows.ts";
+import { sealRowsFrom, SealRows } from "./seal-rows.ts";
 import {
   headAfter,
   lockFindingOf,
@@ -25,11 +25,12 @@ import {
   checkChain,
   checkHead,
   compareRun,
+  entriesBehind,
   type IndexContext,
   type IndexView,
   type SealedRun,
 } from "./verify-index.ts";
-import { AT_START, walkLog, type WalkContext } from "./walk.ts";
+import { AT_START, versionsOf, walkLog, type WalkContext } from "./walk.ts";
 
 export interface VerifyLogOptions {
   /** Null: no index is compared. */
@@ -131,6 +132,7 @@ class LogVerifier {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       const { size } = this.#before;
       if ((await this.#rows.peek()) === null) break;
+      if (this.#unlisted) break;
       // Sealed after the listing was made, if it is there when one looks again.
       await this.#walk("batches");
       if (this.#before.size === size) break;
@@ -141,25 +143,55 @@ class LogVerifier {
 
   /** `batches`: what else is there was told by the walk before. */
   async #walk(what: "all" | "batches"): Promise<void> {
-    const from = this.#before.size;
-    const options = { from, before: this.#before, goOn: true, ahead: AHEAD };
     try {
-      for await (const step of walkLog(this.#context, options)) {
-        if (step.kind === "batch" || what === "all") this.#findings.addAll(step.findings);
-        if (step.kind === "batch") await this.#batch(step.read);
-        else if (step.kind === "passed" && what === "all") {
-          await this.#passed(step.versions, step.findings);
-        } else if (step.kind === "invalid") this.#damaged.add(step.key);
-      }
+      await this.#steps(what);
     } catch (error) {
-      // An object that hides the log from the listing, or the like: said by the vault itself.
-      if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
+      // An object that hides the log from the listing, or spoils it: said by the vault itself.
+      if (!isUnreadable(error)) throw error;
       const place = { log: this.#context.log };
       this.#findings.add(newFinding("batch_unreadable", place, "a listing", error.message));
+      this.#unlisted = true;
+      await this.#steps("batches", await this.#listedAlone());
     }
   }
 
+  async #steps(what: "all" | "batches", keys?: readonly string[]): Promise<void> {
+    const { size: from } = this.#before;
+    const options = { from, before: this.#before, goOn: true, ahead: AHEAD };
+    for await (const step of walkLog(this.#context, keys ? { ...options, keys } : options)) {
+      if (step.kind === "batch" || what === "all") this.#findings.addAll(step.findings);
+      if (step.kind === "batch") await this.#batch(step.read);
+      else if (step.kind === "passed" && what === "all") {
+        await this.#passed(step.versions, step.findings);
+      } else if (step.kind === "invalid") this.#damaged.add(step.key);
+    }
+  }
+
+  /** The objects that the index names and that can be listed one by one; those that cannot are findings. */
+  async #listedAlone(): Promise<string[]> {
+    const { index } = this.#options;
+    const { log, vault } = this.#context;
+    const keys: string[] = [];
+    if (index === null) return keys;
+    for await (const row of sealRowsFrom(index, log, this.#before.size)) {
+      try {
+        await versionsOf(vault, row.key);
+        keys.push(row.key);
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        this.#damaged.add(row.key);
+        const place = { log, first: row.first, last: row.first + row.count - 1, object: row.key };
+        this.#findings.add(
+          newFinding("batch_unreadable", place, "a readable batch", error.message),
+        );
+      }
+    }
+    return keys;
+  }
+
   readonly #damaged = new Set<string>();
+  /** The log's objects cannot be listed, only looked for one by one. */
+  #unlisted = false;
 
   async #batch(read: SlotBatch): Promise<void> {
     const { header, times } = read.batch;
@@ -257,16 +289,22 @@ class LogVerifier {
     const { log } = this.#context;
     const { size, leaf, frontier } = this.#before;
     // Read after the vault: an honest index then is never behind it.
+    const behind = await entriesBehind(index, log, this.#before.size);
     const head = (await index.heads()).get(log);
     const indexSize = head?.size ?? 0;
     this.#indexReport = { size: indexSize, unsealed: Math.max(0, indexSize - size) };
     if (head === undefined || indexSize < size) {
-      const place = { log, first: indexSize, last: size - 1 };
-      if (size === 0) return;
+      const place = { log, first: indexSize, last: behind - 1 };
+      if (behind === 0) return;
       this.#findings.add(
         newFinding("index_behind", place, `a head of at least ${size}`, `one of ${indexSize}`),
       );
       return;
+    }
+    if (behind > indexSize) {
+      const place = { log, first: indexSize, last: behind - 1 };
+      const [expected, found] = [`nothing behind its head of ${indexSize}`, "entries"];
+      this.#findings.add(newFinding("index_behind", place, expected, found));
     }
     const tree = treeAt({ size, frontier }, this.#context.sha256);
     const state = chainAt(leaf, this.#timeMs, tree);
@@ -305,6 +343,10 @@ class LogVerifier {
   #indexContext(): IndexContext {
     return { index: this.#options.index as IndexView, sha256: this.#context.sha256 };
   }
+}
+
+function isUnreadable(error: unknown): error is VaultError {
+  return error instanceof VaultError && error.code === "batch_unreadable";
 }
 
 /** A batch's name with another ending (FORMAT §6): `.note`, `.tsr`, and what later versions may add. */

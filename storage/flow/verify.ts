@@ -52,7 +52,12 @@ export async function verifyAll(parts: VerifyParts, options: VerifyOptions): Pro
   const logs: LogReport[] = [];
   const { only } = options;
   // Listed before `_system` is read: whatever log has a batch by now was made there before.
-  const top = await listTop(parts.vault);
+  const top = await listTop(parts.vault).catch((error: unknown): Top => {
+    if ((error as { code?: unknown }).code !== "batch_unreadable") throw error;
+    // Which object it is, its log tells; which logs there are, `_system` and the index.
+    findings.add(newFinding("batch_unreadable", {}, "a listing", (error as Error).message));
+    return { folders: [SYSTEM_LOG], objects: [] };
+  });
   const inIndex = parts.index === null ? [] : [...(await parts.index.heads()).keys()];
   const verify = async (log: string, system: Promises | null): Promise<void> => {
     const report = await verifyOne(parts, options, log, system);

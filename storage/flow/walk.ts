@@ -43,6 +43,8 @@ export interface WalkOptions {
   readonly goOn: boolean;
   /** How many slots may be read and checked ahead of the one that is given out; 0 unless given. */
   readonly ahead?: number;
+  /** Objects to look for one by one, in log order, where the log as a whole cannot be listed. */
+  readonly keys?: readonly string[];
 }
 
 export const AT_START: Before = { size: 0, leaf: ZERO_HASH, frontier: "" };
@@ -101,9 +103,9 @@ interface Slot {
 /** The slots in order, of which some more are being read already. */
 async function* readAhead(
   context: WalkContext,
-  { from, ahead = 0 }: WalkOptions,
+  { from, ahead = 0, keys }: WalkOptions,
 ): AsyncGenerator<Slot> {
-  const slots = slotsFrom(context, from);
+  const slots = keys === undefined ? slotsFrom(context, from) : slotsNamed(context, keys);
   const queue: (Slot & { readonly bytes: number })[] = [];
   let aheadBytes = 0;
   let ended = false;
@@ -157,6 +159,26 @@ async function* slotsFrom(context: WalkContext, from: number): AsyncGenerator<Ob
     group.push(version);
   }
   if (group.length > 0) yield group;
+}
+
+async function* slotsNamed(
+  context: WalkContext,
+  keys: readonly string[],
+): AsyncGenerator<ObjectVersion[]> {
+  for (const key of keys) {
+    const versions = await versionsOf(context.vault, key);
+    if (versions.length > 0) yield versions;
+  }
+}
+
+/** All versions and markers of one key. */
+export async function versionsOf(
+  vault: Pick<Vault, "versions">,
+  key: string,
+): Promise<ObjectVersion[]> {
+  const found: ObjectVersion[] = [];
+  for await (const version of vault.versions(key)) if (version.key === key) found.push(version);
+  return found;
 }
 
 function overlap(context: WalkContext, versions: readonly ObjectVersion[], size: number): Finding {

@@ -20,6 +20,14 @@ const STORE_BUSY = new Set([
 /** Codes for an object whose metadata was forged at its PUT, or that was moved to an archive. */
 const SPOILED = new Set(["InvalidObjectState", "InvalidRequest", "XMinioObjectTampered"]);
 
+/** A key of the store's own encryption does not fit an object's metadata: they were changed or swapped on its disk. */
+const KMS_CODE = /^kms:/;
+
+/** Whether the answer speaks of a damaged object, and not of the store or of who asks. */
+export function isSpoiled({ errorCode }: S3Answer): boolean {
+  return SPOILED.has(errorCode) || KMS_CODE.test(errorCode);
+}
+
 /** The word for a version that was not given, as far as the store says why. */
 export function unreadable(request: S3Request, answer: S3Answer): VaultError {
   const { status, errorCode } = answer;
@@ -29,10 +37,12 @@ export function unreadable(request: S3Request, answer: S3Answer): VaultError {
     return new VaultError("batch_missing", describe(request, answer));
   }
   if (isBusy(status) && STORE_BUSY.has(errorCode)) return busy(request, answer, "nothing");
-  if (isBusy(status) || SPOILED.has(errorCode)) {
-    return new VaultError("batch_unreadable", describe(request, answer));
-  }
-  return refused(request, answer);
+  return isBusy(status) || isSpoiled(answer) ? spoiled(request, answer) : refused(request, answer);
+}
+
+/** Something that the store keeps cannot be read any more. */
+export function spoiled(request: S3Request, answer: S3Answer): VaultError {
+  return new VaultError("batch_unreadable", describe(request, answer));
 }
 
 /** The store is not ready for this, or not at all. */

@@ -6,7 +6,15 @@
 import { createHash } from "node:crypto";
 import { VaultError } from "../ports.ts";
 import type { ObjectLock, ObjectVersion, PutOptions, PutResult, Vault } from "../ports.ts";
-import { busy, outcomeOf, parseAnswer, refused, unreadable } from "./answers.ts";
+import {
+  busy,
+  isSpoiled,
+  outcomeOf,
+  parseAnswer,
+  refused,
+  spoiled,
+  unreadable,
+} from "./answers.ts";
 import { S3Client, isBusy } from "./client.ts";
 import type { S3Answer, S3Request, VaultConfig } from "./client.ts";
 import { BrokenOff, isWorthAgain } from "./transport.ts";
@@ -82,7 +90,7 @@ export class MinioVault implements Vault {
     if (answer.status !== 200) throw refused(request, answer);
   }
 
-  /** Throws `batch_unreadable` where an object hides what was asked for from the listing. */
+  /** Throws `batch_unreadable` where an object hides what was asked for from the listing, or spoils it. */
   async *versions(prefix: string, after?: string): AsyncGenerator<ObjectVersion> {
     let listed = 0;
     for await (const page of this.#pages({ prefix, ...(after ? { "key-marker": after } : {}) })) {
@@ -171,6 +179,8 @@ export class MinioVault implements Vault {
       };
       const answer = await this.#read(request);
       if (isBusy(answer.status)) throw busy(request, answer, "nothing");
+      // One object whose metadata were swapped on MinIO's disk stops the listing that it would be in.
+      if (isSpoiled(answer)) throw spoiled(request, answer);
       // Also 206: MinIO's answer when an object's forged header stops its listing.
       if (answer.status !== 200) throw refused(request, answer);
       const page: VersionsPage = parseAnswer(request, answer, parseVersions);
