@@ -108,7 +108,9 @@ async function serve(
     },
   });
   const endpoint = `http://127.0.0.1:${options.port}`;
-  const alive = async (): Promise<boolean> => (await fetch(`${endpoint}/minio/health/ready`)).ok;
+  // On a busy machine it calls itself ready and refuses requests as "not initialized" for a moment more.
+  const alive = async (): Promise<boolean> =>
+    (await fetch(`${endpoint}/minio/health/ready`)).ok && (await fetch(endpoint)).status !== 503;
   try {
     await options.onSpawn?.(part);
     await untilReady(part, alive, START_LIMIT_MS);

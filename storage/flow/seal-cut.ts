@@ -56,7 +56,8 @@ export async function cutBatches(
     first = tree.size;
   };
   for await (const line of readLines(parts.index, log, first, head.size, parts.sha256)) {
-    if (line.seq !== tree.size) return missing(log, tree.size, line.seq);
+    if (line.seq !== tree.size)
+      return altered(log, tree.size, `entry ${tree.size}`, `entry ${line.seq}`);
     if (!line.holds) {
       return altered(log, line.seq, "a line whose hash is its leaf", `hash ${toHex(line.leaf)}`);
     }
@@ -70,7 +71,6 @@ export async function cutBatches(
     bytes += line.bytes.length;
     last = line;
   }
-  if (tree.size < head.size) return missing(log, tree.size, head.size);
   cut();
   const reached = cuts.at(-1)?.after;
   if (
@@ -124,11 +124,6 @@ async function locate(
 
 /** Where a line names the one before (FORMAT §3): behind it only members of fixed form follow. */
 const PREV = /"prev":"([0-9a-f]{64})","salt":"[^"]{22}","seq":\d+,"time":"[^"]{24}","v":1\}$/;
-
-function missing(log: string, from: number, to: number): Finding {
-  const found = "none in the index";
-  return newFinding("entry_missing", { log, first: from, last: to - 1 }, "entries", found);
-}
 
 function altered(
   log: string,

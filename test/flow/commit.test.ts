@@ -244,7 +244,7 @@ void test("commit: an index that knows only heads: ours if our line stands there
     let calls = 0;
     const index = {
       heads: async () => new Map([["a", head]]),
-      tiles: () => async () => [leaf],
+      chunks: async () => [{ log: "a", first: 0, count: 1, lines: "", leaves: leaf }],
       commit: async () => {
         calls += 1;
         if (calls === 1) throw new IndexError("lost", "unknown");
