@@ -34,12 +34,24 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
+interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Of `npm run gateway` alone. */
+export interface GatewayConfig {
+  readonly listen: Listen;
+  /** The store behind it: `http://host:port` or `https://host`. */
+  readonly upstream: string | null;
+}
+
 export interface Config {
   /** Absolute path of the data folder. */
   readonly dataDir: string;
   /** Absolute path of the folder with the keys. */
   readonly keysDir: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: Listen;
   /** As configured; the data folder knows the one that holds. */
   readonly origin: string | null;
   readonly sealSeconds: number;
@@ -48,6 +60,7 @@ export interface Config {
   readonly s3: S3Config | null;
   /** `null`: the local sqld. */
   readonly libsql: LibsqlConfig | null;
+  readonly gateway: GatewayConfig;
   /** Whether an index that is made now is encrypted on disk. One that is there stays as it is. */
   readonly indexEncryption: boolean;
   readonly systemRetentionDays: number;
@@ -98,6 +111,8 @@ const KEYS = [
   "CORS_ORIGINS",
   "OIDC",
   "ALLOW_PRIVATE_ADDRESSES",
+  "GATEWAY_LISTEN",
+  "GATEWAY_UPSTREAM",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -112,6 +127,7 @@ const SECRETS: readonly Key[] = [
 const DEFAULTS = {
   DATA: "./data",
   LISTEN: "127.0.0.1:8787",
+  GATEWAY_LISTEN: "127.0.0.1:8788",
   SEAL_SECONDS: 10,
   SEAL_ENTRIES: 10_000,
 };
@@ -149,12 +165,13 @@ export function readCommand(
     config: {
       dataDir,
       keysDir: keys === null ? join(dataDir, "keys") : resolve(base, keys),
-      listen: readListen(settings.text("LISTEN") ?? DEFAULTS.LISTEN),
+      listen: readListen(settings, "LISTEN"),
       origin: readOrigin(settings.text("ORIGIN")),
       sealSeconds: settings.integer("SEAL_SECONDS", 1, SEAL_SECONDS_MAX) ?? DEFAULTS.SEAL_SECONDS,
       sealEntries: settings.integer("SEAL_ENTRIES", 1, SEAL_ENTRIES_MAX) ?? DEFAULTS.SEAL_ENTRIES,
       s3,
       libsql: readLibsql(settings),
+      gateway: readGateway(settings),
       indexEncryption: settings.choice("INDEX_ENCRYPTION", ["on", "off"]) === "on",
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
@@ -247,14 +264,12 @@ class Settings {
 }
 
 /** `host:port`, the host an IPv4 address, a name, or an IPv6 address in brackets; port 0 takes a free one. */
-function readListen(text: string): Config["listen"] {
+function readListen(settings: Settings, key: "LISTEN" | "GATEWAY_LISTEN"): Listen {
+  const text = settings.text(key) ?? DEFAULTS[key];
   const match = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]|\*):(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match && port <= 65_535) return { host: match[1]!, port };
-  throw new ConfigError(
-    `${PREFIX}LISTEN`,
-    `must be host:port like ${DEFAULTS.LISTEN}, not "${text}".`,
-  );
+  throw new ConfigError(PREFIX + key, `must be host:port like ${DEFAULTS[key]}, not "${text}".`);
 }
 
 /** The first line of every checkpoint begins with it (C2SP tlog-checkpoint: a schema-less URL). */
@@ -280,6 +295,20 @@ function readS3(settings: Settings): S3Config | null {
     accessKey: group.S3_ACCESS_KEY,
     secretKey: group.S3_SECRET_KEY,
   };
+}
+
+function readGateway(settings: Settings): GatewayConfig {
+  const upstream = settings.text("GATEWAY_UPSTREAM");
+  if (upstream !== null) {
+    const url = readUrl("GATEWAY_UPSTREAM", upstream, ["http:", "https:"]);
+    if (new URL(url).pathname !== "/") {
+      throw new ConfigError(
+        `${PREFIX}GATEWAY_UPSTREAM`,
+        "must be a store's address without a path.",
+      );
+    }
+  }
+  return { listen: readListen(settings, "GATEWAY_LISTEN"), upstream };
 }
 
 function readLibsql(settings: Settings): LibsqlConfig | null {

@@ -101,7 +101,7 @@ async function prepare(options: WorkerdOptions): Promise<void> {
  * The program itself. The package's `bin/workerd` is a script that starts it as a child, whose pid would
  * not be the one we know.
  */
-function workerdBinary(): string {
+export function workerdBinary(): string {
   const kind = `${process.platform}-${process.arch === "x64" ? "64" : process.arch}`;
   const require = createRequire(createRequire(import.meta.url).resolve("workerd/package.json"));
   const manifest = require.resolve(`@cloudflare/workerd-${kind}/package.json`);

@@ -23,6 +23,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     sealEntries: 10_000,
     s3: null,
     libsql: null,
+    gateway: { listen: { host: "127.0.0.1", port: 8788 }, upstream: null },
     indexEncryption: false,
     systemRetentionDays: 1,
     trustedProxies: [],

@@ -1,0 +1,67 @@
+/** `npm run gateway` as a person starts, watches and stops it. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtemp, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { readRunning } from "../../scripts/parts/data-folder.ts";
+import { findProcesses, isRunning } from "../../scripts/parts/process-identity.ts";
+import { until } from "../e2e/until.ts";
+import { atExit } from "../parts/kill-at-exit.ts";
+
+test("it runs until it is told to stop, comes back when it dies, and leaves nothing", async (t) => {
+  const dir = await realpath(await mkdtemp(join(tmpdir(), "indelible-gateway-")));
+  t.after(() => rm(dir, { recursive: true }));
+  const env = { INDELIBLE_GATEWAY_UPSTREAM: "http://127.0.0.1:1", INDELIBLE_DATA: dir };
+  const gateway = start({ ...env, INDELIBLE_GATEWAY_LISTEN: "127.0.0.1:0" });
+  const ready = /^The gateway is ready: (\S+) before http:\/\/127\.0\.0\.1:1$/m;
+  await until("it is ready", () => ready.test(gateway.output()));
+  const [, url] = ready.exec(gateway.output())!;
+  const status = async () => (await fetch(`${url}/bucket/a`).catch(() => null))?.status;
+  assert.equal(await status(), 403);
+
+  const { gateway: part } = readRunning(join(dir, "gateway"))!.parts;
+  process.kill(part!.pid, "SIGKILL");
+  await until("it is back at the same address", async () => (await status()) === 403);
+  assert.ok(!isRunning(part!));
+
+  const second = start(env);
+  assert.equal(await second.ended, 2);
+  assert.match(second.output(), /is in use by process/);
+  gateway.stop();
+  assert.equal(await gateway.ended, 0);
+  assert.deepEqual(findProcesses("PART_OF_INDELIBLE_AT", join(dir, "gateway")), []);
+});
+
+test("without a store, or with an address that is none, it says which setting is wrong", async () => {
+  for (const [upstream, said] of [
+    ["", /^INDELIBLE_GATEWAY_UPSTREAM is missing/],
+    ["minio:9000", /^INDELIBLE_GATEWAY_UPSTREAM must be a URL/],
+    ["http://minio:9000/path", /^INDELIBLE_GATEWAY_UPSTREAM must be a store's address/],
+  ] as const) {
+    const gateway = start({ INDELIBLE_GATEWAY_UPSTREAM: upstream });
+    assert.equal(await gateway.ended, 2);
+    assert.match(gateway.output(), said);
+  }
+});
+
+function start(env: Readonly<Record<string, string>>) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("INDELIBLE_"));
+  const child = spawn(process.execPath, ["scripts/run.mjs", "gateway"], {
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const forget = atExit(() => child.kill("SIGKILL"));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+  }
+  const ended = new Promise<number | null>((resolve) => {
+    child.once("close", (code) => {
+      forget();
+      resolve(code);
+    });
+  });
+  return { output: () => output, ended, stop: () => void child.kill("SIGTERM") };
+}
