@@ -19,7 +19,7 @@ import { checkTail } from "./load-tail.ts";
 import { lastRecovery, planRecovery, sameMemo } from "./recovered.ts";
 import { sealRowOf, type SlotBatch } from "./slot.ts";
 import { EMPTY_SEALED, sealedHeadOf, type Parts, type SealedHead, type Settings } from "./state.ts";
-import { AT_START, walkLog, type WalkContext } from "./walk.ts";
+import { AT_START, walkLog, type WalkContext, type WalkOptions } from "./walk.ts";
 
 export interface LoadQuery {
   readonly log: string;
@@ -59,6 +59,11 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
   const memo = retiredBy.length > 0 ? null : query.memo;
   const context = await walkContext(parts, settings, log);
   const vault = await readVault(context, sealed, [head.size, memo?.size ?? 0]);
+  if (!vault.listed) {
+    const message =
+      "the log cannot be listed in the vault; its batches were looked for by their names";
+    parts.report("error", message, { log });
+  }
   const facts: Facts = {
     index: head,
     vault: vault.head,
@@ -83,7 +88,10 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
   }
   if (verdict.unproven === "recovered") query.assertMayAppend();
   const recover = verdict.unproven === "recovered" ? query.memo : undefined;
-  const brought = await bringUp(parts, context, { head, sealed, vault: vault.head, recover });
+  const brought = await bringUp(parts, context, {
+    ...{ head, sealed, vault: vault.head, recover },
+    listed: vault.listed,
+  });
   if (brought.sealed.size === vault.head.size) return { ...result, ...brought, unproven };
   const more = longerThanRow(log, brought.sealed, vault.head);
   const beyond = vault.head.size > brought.head.size;
@@ -111,6 +119,8 @@ interface VaultReading {
   readonly head: Head;
   readonly newestBatch: Facts["newestBatch"];
   readonly findings: readonly Finding[];
+  /** False where the batches were looked for by their names. */
+  readonly listed: boolean;
   /** Leaves (hex) at the ends of the sizes that were asked for, where the reading passed them. */
   readonly leaves: ReadonlyMap<number, string>;
 }
@@ -144,31 +154,46 @@ function missingBatch(log: string, { row, size }: SealedHead): Finding {
   return newFinding("batch_missing", place, "the batch of the last seal", "later ones alone");
 }
 
+/** As far as the listing goes; where one object spoils or hides it, batch by batch, by their names. */
 async function readFrom(
   context: WalkContext,
   from: number,
   before: typeof AT_START | null,
   sizes: readonly number[],
 ): Promise<VaultReading> {
+  const options = { from, before, goOn: false } as const;
+  try {
+    return { ...(await readSlots(context, options, sizes)), listed: true };
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
+  }
+  try {
+    return { ...(await readSlots(context, { ...options, keys: "next" }, sizes)), listed: false };
+  } catch (error) {
+    if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
+    const place = { log: context.log, first: from };
+    const findings = [newFinding("batch_unreadable", place, "a readable batch", error.message)];
+    const nothing = { head: EMPTY_HEAD, leaves: new Map<number, string>(), listed: false };
+    return { ...nothing, newestBatch: "batch_unreadable", findings };
+  }
+}
+
+async function readSlots(
+  context: WalkContext,
+  options: WalkOptions,
+  sizes: readonly number[],
+): Promise<Omit<VaultReading, "listed">> {
   let head: Head = EMPTY_HEAD;
   const leaves = new Map<number, string>();
-  try {
-    for await (const step of walkLog(context, { from, before, goOn: false })) {
-      if (step.kind === "batch") {
-        head = step.read.batch.head;
-        pick(step.read, sizes, leaves);
-      } else if (step.kind !== "passed") {
-        const [finding] = step.findings;
-        const newestBatch = wordFor(finding?.code ?? "batch_unreadable");
-        return { head, newestBatch, findings: step.findings, leaves };
-      }
+  for await (const step of walkLog(context, options)) {
+    if (step.kind === "batch") {
+      head = step.read.batch.head;
+      pick(step.read, sizes, leaves);
+    } else if (step.kind !== "passed") {
+      const [finding] = step.findings;
+      const newestBatch = wordFor(finding?.code ?? "batch_unreadable");
+      return { head, newestBatch, findings: step.findings, leaves };
     }
-  } catch (error) {
-    // An object hides the others from the listing, or spoils it: no later look will see more.
-    if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
-    const place = { log: context.log, first: head.size };
-    const findings = [newFinding("batch_unreadable", place, "a listing", error.message)];
-    return { head, newestBatch: "batch_unreadable", findings, leaves };
   }
   return { head, newestBatch: "valid", findings: [], leaves };
 }
@@ -213,6 +238,7 @@ interface BringUp {
   readonly vault: Head;
   /** The memo that cannot say what was promised beyond V; undefined where nothing is unproven. */
   readonly recover: Head | null | undefined;
+  readonly listed: boolean;
 }
 
 /**
@@ -223,7 +249,7 @@ interface BringUp {
 async function bringUp(
   parts: Parts,
   context: WalkContext,
-  { head, sealed, vault, recover }: BringUp,
+  { head, sealed, vault, recover, listed }: BringUp,
 ): Promise<Pick<Loaded, "head" | "sealed"> & Partial<Pick<Loaded, "recovery">>> {
   let now = head;
   let last = sealed;
@@ -236,7 +262,7 @@ async function bringUp(
     return planned;
   };
   const options = { from: sealed.size, before: sealed, goOn: false };
-  for await (const step of walkLog(context, options)) {
+  for await (const step of walkLog(context, listed ? options : { ...options, keys: "next" })) {
     if (step.kind === "passed") continue;
     if (step.kind !== "batch") break;
     const { first, count } = step.read.batch.header;

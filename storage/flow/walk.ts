@@ -43,8 +43,11 @@ export interface WalkOptions {
   readonly goOn: boolean;
   /** How many slots may be read and checked ahead of the one that is given out; 0 unless given. */
   readonly ahead?: number;
-  /** Objects to look for one by one, in log order, where the log as a whole cannot be listed. */
-  readonly keys?: readonly string[];
+  /**
+   * Where the log as a whole cannot be listed: these objects, in log order, or, with `next`, the one batch after the
+   * other while they go on without a hole.
+   */
+  readonly keys?: readonly string[] | "next";
 }
 
 export const AT_START: Before = { size: 0, leaf: ZERO_HASH, frontier: "" };
@@ -56,7 +59,8 @@ export async function* walkLog(context: WalkContext, options: WalkOptions): Asyn
   let before = options.before;
   let size = options.from;
   let afterInvalid = false;
-  for await (const { versions, reading } of readAhead(context, options)) {
+  const slots = slotsOf(context, options, () => size);
+  for await (const { versions, reading } of readAhead(context, options, slots)) {
     const key = (versions[0] as ObjectVersion).key;
     const slot = parseSlotName(key);
     if (slot === null || slot.log !== context.log) {
@@ -103,9 +107,9 @@ interface Slot {
 /** The slots in order, of which some more are being read already. */
 async function* readAhead(
   context: WalkContext,
-  { from, ahead = 0, keys }: WalkOptions,
+  { ahead = 0 }: WalkOptions,
+  slots: AsyncGenerator<ObjectVersion[]>,
 ): AsyncGenerator<Slot> {
-  const slots = keys === undefined ? slotsFrom(context, from) : slotsNamed(context, keys);
   const queue: (Slot & { readonly bytes: number })[] = [];
   let aheadBytes = 0;
   let ended = false;
@@ -145,6 +149,23 @@ function read(
   return reading;
 }
 
+/** `size`: of the log up to where the walk has come. */
+function slotsOf(
+  context: WalkContext,
+  { from, keys }: WalkOptions,
+  size: () => number,
+): AsyncGenerator<ObjectVersion[]> {
+  if (keys === undefined) return slotsFrom(context, from);
+  return slotsNamed(context, keys === "next" ? nextNames(context.log, size) : keys);
+}
+
+function* nextNames(log: string, size: () => number): Generator<string> {
+  for (let asked = -1; size() !== asked;) {
+    asked = size();
+    yield slotName(log, asked);
+  }
+}
+
 /** Versions from the slot `from` on, grouped by key. */
 async function* slotsFrom(context: WalkContext, from: number): AsyncGenerator<ObjectVersion[]> {
   const prefix = `${context.log}/`;
@@ -163,7 +184,7 @@ async function* slotsFrom(context: WalkContext, from: number): AsyncGenerator<Ob
 
 async function* slotsNamed(
   context: WalkContext,
-  keys: readonly string[],
+  keys: Iterable<string>,
 ): AsyncGenerator<ObjectVersion[]> {
   for (const key of keys) {
     const versions = await versionsOf(context.vault, key);

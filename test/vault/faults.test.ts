@@ -201,7 +201,6 @@ test("a lock is what GET ?retention says, in the words of each store", async () 
 
 test("a listing that is not one is never an empty one", async () => {
   for (const answer of [
-    reply(206, "<Error><Code>XMinioObjectTampered</Code></Error>"),
     reply(206, "<ListVersionsResult/>"),
     reply(200, "<Error><Code>InternalError</Code></Error>"),
     reply(200, "<html></html>"),
@@ -212,6 +211,11 @@ test("a listing that is not one is never an empty one", async () => {
   ]) {
     store.answer = answer;
     await assert.rejects(all(vault.versions("demo/")), isVaultError("vault_refused"));
+  }
+  const spoiled = reply(206, "<Error><Code>XMinioObjectTampered</Code></Error>");
+  for (const answer of [spoiled, s3Error(400, "kms:InvalidCiphertextException")]) {
+    store.answer = answer;
+    await assert.rejects(all(vault.versions("demo/")), isVaultError("batch_unreadable"));
   }
   store.answer = halfOf("<ListVersionsResult/>");
   await assert.rejects(all(vault.versions("demo/")), isVaultError("vault_unreachable"));
