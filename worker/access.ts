@@ -127,10 +127,12 @@ export function mayManage(
   return !token.roles.includes("admin") && token.logs.every((log) => liesWithin(principal, log));
 }
 
-/** The same words whatever is wrong with it; `reason` is for the operator alone. */
+/** The same words for a token that is missing, malformed, unknown, expired or revoked. */
+export const UNAUTHENTICATED = "send a valid token: Authorization: Bearer <token>";
+
+/** `reason` is for the operator alone. */
 export function unauthenticated(reason?: Error): ProblemError {
-  const detail = "send a valid token: Authorization: Bearer <token>";
-  return new ProblemError("unauthenticated", detail, { cause: reason });
+  return new ProblemError("unauthenticated", UNAUTHENTICATED, { cause: reason });
 }
 
 /** The same words whether or not the log exists. */

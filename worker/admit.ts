@@ -1,10 +1,9 @@
 /**
- * From the Authorization header to who asks. A token's form and checksum are looked at here, so that
- * noise never reaches the ledger; who it is, the ledger says, for every read anew: a revocation
+ * From the Authorization header to who asks. Who it is, the ledger says, for every read anew: a revocation
  * works at once. Appends ask it again when they commit, so for them a second's memory is enough.
  */
 import { isLogName } from "../storage/log/entry.ts";
-import { parseToken, tokenSha256Hex } from "../storage/token.ts";
+import { tokenSha256Hex } from "../storage/token.ts";
 import {
   assertKnown,
   assertMay,
@@ -152,16 +151,17 @@ async function ask(
   assertRight: (principal: Principal | null) => void,
 ): Promise<Admitted> {
   const log = isLogName(logName) ? logName : null;
-  const tokenSha256 = token === null || token.signedIn !== null ? null : token.sha256;
-  const result = await ledger.admit({ tokenSha256, log });
+  const signedIn = token?.signedIn ?? null;
+  const tokenSha256 = token === null || signedIn !== null ? null : token.sha256;
+  const result = await ledger.admit({ tokenSha256, signedIn, log });
   if (result.ok) {
-    const principal = token?.signedIn ?? result.value.principal;
+    const principal = signedIn ?? result.value.principal;
     assertNetwork(principal, address);
     return { principal, log: result.value.log };
   }
   if (log !== null) {
     const known = valueOf(await ledger.admit({ tokenSha256, log: null }));
-    const principal = token?.signedIn ?? known.principal;
+    const principal = signedIn ?? known.principal;
     assertNetwork(principal, address);
     assertRight(principal);
   }
@@ -178,19 +178,24 @@ async function whoIs(sender: Sender, services: Services): Promise<Principal | nu
 interface Credential {
   /** Hex. */
   readonly sha256: string;
-  /** `null` for ours. */
+  /** `null` for ours, and for what is none. */
   readonly signedIn: Principal | null;
 }
 
-/** Throws `unauthenticated` where none of the right form is there, and what is wrong with an issuer's. */
+/**
+ * Throws `unauthenticated` where there is none, and what is wrong with an issuer's. What cannot be a token of anybody's
+ * is asked for like one of ours: a refusal takes as long, and says as little, whatever is wrong with it.
+ */
 async function credentialOf(request: Request, services: Services): Promise<Credential> {
   const token = bearerOf(request);
   if (token === null) throw unauthenticated();
   const sha256 = tokenSha256Hex(token, services.sha256);
-  if (parseToken(token) !== null) return { sha256, signedIn: null };
-  if (services.signIn === null) throw unauthenticated();
+  if (services.signIn === null || !COMPACT_JWT.test(token)) return { sha256, signedIn: null };
   return { sha256, signedIn: await services.signIn.principal(token, sha256, services.nowMs()) };
 }
+
+/** A signed token has three parts (RFC 7515 §7.1); ours have no dot. What is in the parts, `oidc/verify.ts` looks at. */
+const COMPACT_JWT = /^[^.]*\.[^.]*\.[^.]*$/;
 
 /** What follows `Bearer` (RFC 6750; the scheme's case does not matter). */
 export function bearerOf(request: Request): string | null {

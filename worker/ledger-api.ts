@@ -167,11 +167,13 @@ export interface MadeToken {
 
 export interface LedgerApi {
   /**
-   * Who this token is and, where `log` is given, what the log is. Always asked afresh, so a revocation
-   * works at once. An unknown, revoked or expired token gives `principal: null`; so does `null`.
+   * Who this token is and, where `log` is given, what the log is, if it is public or they are bound to it: `null` for
+   * everybody else, as where there is none. Always asked afresh, so a revocation works at once. An unknown, revoked or
+   * expired token gives `principal: null`; so does `null`. `signedIn` is who was made out elsewhere.
    */
   admit(query: {
     readonly tokenSha256: string | null;
+    readonly signedIn?: Principal | null;
     readonly log: string | null;
   }): Promise<Result<{ readonly principal: Principal | null; readonly log: LogStatus | null }>>;
   /** Checks the token again at commit time; refuses logs that begin with `_`. */

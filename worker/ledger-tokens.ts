@@ -3,6 +3,7 @@ import type { Asker as FlowAsker, Rotation } from "../storage/flow/administratio
 import type { Ledger } from "../storage/flow/ledger.ts";
 import { Refusal } from "../storage/flow/refusal.ts";
 import type { TokenCreated, TokenRecord } from "../storage/log/system.ts";
+import { isBound, UNAUTHENTICATED } from "./access.ts";
 import type { Asker, NewToken, Principal, Role, TokenRotation, TokenStatus } from "./ledger-api.ts";
 
 type WithDirectory = Pick<Ledger, "directory">;
@@ -16,7 +17,7 @@ export function assertAlive(
   if (by.startsWith("oidc:") && Date.parse(expiresAt ?? "") > Date.now()) return;
   const token = directory.tokens.get(tokenId);
   if (token !== undefined && token.revokedAt === null && token.endsAtMs > Date.now()) return;
-  throw new Refusal("unauthenticated", "the token is unknown, expired or revoked");
+  throw new Refusal("unauthenticated", UNAUTHENTICATED);
 }
 
 /** Who changes something, as its entry names them. */
@@ -38,6 +39,16 @@ export function principalOf({ directory }: WithDirectory, tokenSha256: string): 
     expiresAt,
     networks,
   };
+}
+
+/** Only for whom a log is there is it looked up: how long that takes tells nobody else that there is one. */
+export function mayKnow(
+  { directory }: WithDirectory,
+  principal: Principal | null,
+  log: string,
+): boolean {
+  const record = directory.logs.get(log);
+  return record !== undefined && (record.public || (principal !== null && isBound(principal, log)));
 }
 
 export function tokenFields(token: NewToken): TokenCreated {

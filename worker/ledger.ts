@@ -33,6 +33,7 @@ import { ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts
 import {
   assertAlive,
   askerOf,
+  mayKnow,
   principalOf,
   rotationFields,
   tokenFields,
@@ -94,12 +95,12 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     }
   }
 
-  admit({ tokenSha256, log }: Parameters<LedgerApi["admit"]>[0]) {
+  admit({ tokenSha256, signedIn, log }: Parameters<LedgerApi["admit"]>[0]) {
     return this.#answer(async ({ ledger, uses }) => {
       const principal = tokenSha256 === null ? null : principalOf(ledger, tokenSha256);
       if (principal !== null) uses.note(principal.tokenId);
-      const known = log !== null && ledger.directory.logs.has(log);
-      return { principal, log: known ? await this.#status(ledger, log) : null };
+      const may = log !== null && mayKnow(ledger, principal ?? signedIn ?? null, log);
+      return { principal, log: may ? await this.#status(ledger, log) : null };
     });
   }
 
