@@ -6,6 +6,7 @@
  */
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { APPROVAL_HOURS, APPROVAL_HOURS_MAX } from "../storage/flow/approvals.ts";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isLoopback, isNetwork } from "../storage/networks.ts";
 import type {
@@ -57,6 +58,8 @@ const KEYS = [
   "ALLOW_PRIVATE_ADDRESSES",
   "GATEWAY_LISTEN",
   "GATEWAY_UPSTREAM",
+  "TWO_PERSON",
+  "APPROVAL_HOURS",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -74,6 +77,7 @@ const DEFAULTS = {
   GATEWAY_LISTEN: "127.0.0.1:8788",
   SEAL_SECONDS: 10,
   SEAL_ENTRIES: 10_000,
+  APPROVAL_HOURS,
 };
 
 /** Longer than a day and nobody would call it sealing; the lower bound is what a store can take. */
@@ -116,6 +120,9 @@ export function readCommand(
       s3,
       libsql: readLibsql(settings),
       gateway: readGateway(settings),
+      twoPerson: readSwitch(settings, "TWO_PERSON"),
+      approvalHours:
+        settings.integer("APPROVAL_HOURS", 1, APPROVAL_HOURS_MAX) ?? DEFAULTS.APPROVAL_HOURS,
       indexEncryption: readSwitch(settings, "INDEX_ENCRYPTION"),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),

@@ -19,16 +19,27 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const TOKEN = /^ind_([0-9a-z]{12})_[0-9A-Za-z]{49}$/;
 
-/** 8 for the id (36^12 < 2^63) and 32 for the secret. */
-export const TOKEN_RANDOM_BYTES = 40;
+/** 36^12 < 2^63. */
+export const ID_RANDOM_BYTES = 8;
+/** Those of the id, and 32 for the secret. */
+export const TOKEN_RANDOM_BYTES = ID_RANDOM_BYTES + 32;
+
+/** An id of 12 characters; it is no secret. */
+export function makeId(randomBytes: Uint8Array): string {
+  return encodeNumber(readNumber(randomBytes), 36n, ID_LENGTH);
+}
 
 /** A new token from `TOKEN_RANDOM_BYTES` bytes of a cryptographic random source. */
 export function makeToken(randomBytes: Uint8Array): { id: string; token: string } {
   if (randomBytes.length !== TOKEN_RANDOM_BYTES) {
     throw new RangeError(`a token is made from ${TOKEN_RANDOM_BYTES} random bytes`);
   }
-  const id = encodeNumber(readNumber(randomBytes.subarray(0, 8)), 36n, ID_LENGTH);
-  const secret = encodeNumber(readNumber(randomBytes.subarray(8)), 62n, SECRET_LENGTH);
+  const id = makeId(randomBytes.subarray(0, ID_RANDOM_BYTES));
+  const secret = encodeNumber(
+    readNumber(randomBytes.subarray(ID_RANDOM_BYTES)),
+    62n,
+    SECRET_LENGTH,
+  );
   const body = `ind_${id}_${secret}`;
   return { id, token: body + checksum(body) };
 }

@@ -5,7 +5,7 @@
  */
 import { Networks } from "../storage/networks.ts";
 import { TOKEN_ROLES } from "../storage/token-rules.ts";
-import type { Grant, LogStatus, Principal, Role } from "./ledger-api.ts";
+import type { ApprovalStatus, Grant, LogStatus, Principal, Role } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";
 
 export const ROLES: readonly Role[] = TOKEN_ROLES;
@@ -125,6 +125,15 @@ export function mayManage(
   if (!principal.roles.includes("admin")) return false;
   if (isChiefAdmin(principal)) return true;
   return !token.roles.includes("admin") && token.logs.every((log) => liesWithin(principal, log));
+}
+
+/** Whether this admin may see and decide an approval: he could have made the change himself. */
+export function mayApprove(principal: Principal, { action, change }: ApprovalStatus): boolean {
+  if (isChiefAdmin(principal)) return true;
+  const { log, roles, logs } = change;
+  if (action.startsWith("log.") && typeof log === "string") return may(principal, ["admin"], log);
+  if (!action.startsWith("token.") || !Array.isArray(roles) || !Array.isArray(logs)) return false;
+  return mayManage(principal, { roles, logs });
 }
 
 /** The same words for a token that is missing, malformed, unknown, expired or revoked. */

@@ -36,6 +36,9 @@ export interface Env {
   readonly INDELIBLE_ALLOW_PRIVATE_ADDRESSES?: string;
   /** Origins, with commas between them, whose pages may read answers. */
   readonly INDELIBLE_CORS_ORIGINS?: string;
+  /** `on`: what lowers a guard needs a second administrator's approval, within so many hours. */
+  readonly INDELIBLE_TWO_PERSON?: string;
+  readonly INDELIBLE_APPROVAL_HOURS?: string;
 }
 
 /** A binding that is missing or wrong; the message begins with its name. */
@@ -59,6 +62,14 @@ export function integerOf(env: Env, name: keyof Env, min: number, max: number): 
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return value;
   throw new EnvError(name, `must be a whole number from ${min} to ${max}, not "${text}"`);
+}
+
+/** One of some words in a binding. Throws `EnvError` where it is another. */
+export function oneOf<T extends string>(env: Env, name: keyof Env, words: readonly T[]): T {
+  const text = textOf(env, name);
+  const word = words.find((known) => known === text);
+  if (word !== undefined) return word;
+  throw new EnvError(name, `must be ${words.join(" or ")}, not "${text}"`);
 }
 
 export function indexConfigOf(env: Env): { url: string; authToken: string } {

@@ -14,6 +14,7 @@ export type ProblemCode =
   | "log_unknown"
   | "entry_unknown"
   | "token_unknown"
+  | "approval_unknown"
   | "seal_unknown"
   | "route_unknown"
   | "method_not_allowed"
@@ -21,6 +22,8 @@ export type ProblemCode =
   | "id_conflict"
   | "log_exists"
   | "token_ended"
+  | "approval_decided"
+  | "approval_expired"
   | "body_too_large"
   | "too_many_events"
   | "entry_too_large"
@@ -165,6 +168,36 @@ export interface MadeToken {
   readonly sealed: boolean;
 }
 
+/** A change that another administrator has to approve, or had to; never a token's secret or its hash. */
+export interface ApprovalStatus {
+  readonly id: string;
+  /** `token.created`, `token.rotated`, `log.created` or `log.changed`. */
+  readonly action: string;
+  /** Fields of the entry that it comes to. */
+  readonly change: Readonly<Record<string, unknown>>;
+  readonly because: string;
+  readonly requestedBy: string;
+  readonly requestedAt: string;
+  readonly expiresAt: string;
+  readonly decision: {
+    readonly granted: boolean;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string;
+  } | null;
+}
+
+/** What comes in place of a change that has to be approved: nothing has changed yet. */
+export interface Waiting {
+  readonly approval: ApprovalStatus;
+  readonly sealed: boolean;
+}
+
+export interface MadeLog {
+  readonly log: LogStatus;
+  readonly sealed: boolean;
+}
+
 export interface LedgerApi {
   /**
    * Who this token is and, where `log` is given, what the log is, if it is public or they are bound to it: `null` for
@@ -185,20 +218,24 @@ export interface LedgerApi {
   /** Seals now: the last seal written, or null if nothing waited. */
   seal(log: string): Promise<Result<SealRow | null>>;
   logs(): Promise<Result<readonly LogStatus[]>>;
-  createLog(
-    by: Principal,
-    log: NewLog,
-  ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
+  createLog(by: Principal, log: NewLog): Promise<Result<MadeLog | Waiting>>;
   /** What is left out stays as it is; nothing is written where nothing differs. */
   changeLog(
     by: Principal,
     log: string,
     change: Partial<Omit<NewLog, "name">>,
-  ): Promise<Result<{ readonly log: LogStatus; readonly sealed: boolean }>>;
+  ): Promise<Result<MadeLog | Waiting>>;
   tokens(): Promise<Result<readonly TokenStatus[]>>;
-  createToken(by: Asker, token: NewToken): Promise<Result<MadeToken>>;
-  rotateToken(by: Asker, rotation: TokenRotation): Promise<Result<MadeToken>>;
+  createToken(by: Asker, token: NewToken): Promise<Result<MadeToken | Waiting>>;
+  rotateToken(by: Asker, rotation: TokenRotation): Promise<Result<MadeToken | Waiting>>;
   revokeToken(by: Asker, id: string): Promise<Result<{ readonly sealed: boolean }>>;
+  /** Oldest first, decided ones too. */
+  approvals(): Promise<Result<readonly ApprovalStatus[]>>;
+  /** Refused where `by` is the person who asked, as far as can be told. */
+  decideApproval(
+    by: Principal,
+    decision: { readonly id: string; readonly granted: boolean; readonly reason: string },
+  ): Promise<Result<Waiting>>;
   ready(): Promise<Readiness>;
   /** Counters and gauges for `/metrics`, by name. */
   stats(): Promise<Readonly<Record<string, number>>>;

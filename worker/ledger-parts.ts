@@ -2,12 +2,18 @@
 import { seedSigner, newKeyPairSigner, webCryptoVerify } from "../storage/keys.ts";
 import { BATCH_LINES_MAX } from "../storage/log/batch.ts";
 import { fromBase64 } from "../storage/log/bytes.ts";
+import {
+  APPROVAL_HOURS,
+  APPROVAL_HOURS_MAX,
+  type ApprovalRules,
+} from "../storage/flow/approvals.ts";
 import type { Parts, Settings } from "../storage/flow/state.ts";
 import { nodeGzip } from "../storage/gzip.ts";
+import { ID_RANDOM_BYTES, makeId } from "../storage/token.ts";
 import { LibsqlIndex } from "../storage/index/index.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import type { Alarm } from "../storage/ports.ts";
-import { indexConfigOf, integerOf, textOf, vaultConfigOf, type Env } from "./env.ts";
+import { indexConfigOf, integerOf, oneOf, textOf, vaultConfigOf, type Env } from "./env.ts";
 import { StorageMemo } from "./memo.ts";
 import { report } from "./report.ts";
 import { sha256 } from "./sha256.ts";
@@ -48,6 +54,21 @@ export function ledgerSettings(env: Env): Settings {
     sealSeconds: integerOf(env, "INDELIBLE_SEAL_SECONDS", 1, SEAL_SECONDS_MAX),
     sealEntries: integerOf(env, "INDELIBLE_SEAL_ENTRIES", 1, BATCH_LINES_MAX),
     sealBytes: SEAL_BYTES,
+  };
+}
+
+/** Whether two people are required; where nothing is said, not. */
+export function approvalRules(env: Env): ApprovalRules {
+  const unsaid = {
+    INDELIBLE_TWO_PERSON: "off",
+    INDELIBLE_APPROVAL_HOURS: String(APPROVAL_HOURS),
+  };
+  const given = { ...unsaid, ...env };
+  return {
+    twoPerson: oneOf(given, "INDELIBLE_TWO_PERSON", ["on", "off"]) === "on",
+    approvalHours: integerOf(given, "INDELIBLE_APPROVAL_HOURS", 1, APPROVAL_HOURS_MAX),
+    newId: () => makeId(randomBytes(ID_RANDOM_BYTES)),
+    nowMs: () => Date.now(),
   };
 }
 

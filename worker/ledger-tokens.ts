@@ -1,10 +1,18 @@
 /** Tokens between the ledger's words and those of its callers; and whether one holds at this moment. */
-import type { Asker as FlowAsker, Rotation } from "../storage/flow/administration.ts";
+import type { Asker as FlowAsker, Outcome, Rotation } from "../storage/flow/administration.ts";
 import type { Ledger } from "../storage/flow/ledger.ts";
 import { Refusal } from "../storage/flow/refusal.ts";
 import type { TokenCreated, TokenRecord } from "../storage/log/system.ts";
 import { isBound, UNAUTHENTICATED } from "./access.ts";
-import type { Asker, NewToken, Principal, Role, TokenRotation, TokenStatus } from "./ledger-api.ts";
+import type {
+  Asker,
+  MadeToken,
+  NewToken,
+  Principal,
+  Role,
+  TokenRotation,
+  TokenStatus,
+} from "./ledger-api.ts";
 
 type WithDirectory = Pick<Ledger, "directory">;
 
@@ -58,7 +66,16 @@ export function tokenFields(token: NewToken): TokenCreated {
 
 export function rotationFields({ id, to, endsAt }: TokenRotation): Rotation {
   const { id: newId, sha256, expiresAt } = to;
-  return { id, to: { id: newId, sha256, expires_at: expiresAt }, endsAt, nowMs: Date.now() };
+  return { id, to: { id: newId, sha256, expires_at: expiresAt }, endsAt };
+}
+
+/** A token that is there. */
+export function madeToken(
+  { directory }: WithDirectory,
+  id: string,
+  { sealed }: Outcome,
+): MadeToken {
+  return { token: tokenStatus(directory.tokens.get(id)!), sealed };
 }
 
 export function tokenStatus(record: TokenRecord, lastUsedAt: string | null = null): TokenStatus {

@@ -3,7 +3,8 @@
  * calls into flows and their errors into problems; what happens to an entry stands in `storage/flow`.
  */
 import { DurableObject } from "cloudflare:workers";
-import { Administration } from "../storage/flow/administration.ts";
+import { Administration, type Outcome } from "../storage/flow/administration.ts";
+import type { Decision } from "../storage/flow/approvals.ts";
 import { sleepAtMost } from "../storage/flow/commit.ts";
 import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
@@ -20,6 +21,7 @@ import type {
   Bootstrap,
   LedgerApi,
   LogStatus,
+  MadeLog,
   NewLog,
   NewToken,
   Principal,
@@ -29,7 +31,8 @@ import type {
   TokenRotation,
   TokenStatus,
 } from "./ledger-api.ts";
-import { ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts";
+import { approvalOf, approvalStatus, waitingOf } from "./ledger-approvals.ts";
+import { approvalRules, ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts";
 import {
   assertAlive,
   askerOf,
@@ -37,6 +40,7 @@ import {
   principalOf,
   rotationFields,
   tokenFields,
+  madeToken,
   tokenStatus,
 } from "./ledger-tokens.ts";
 import { LockWatch } from "./lock-watch.ts";
@@ -152,8 +156,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   createLog(by: Principal, log: NewLog) {
     return this.#answer(async ({ ledger, administration }) => {
       assertAlive(ledger, by);
-      const { sealed } = await administration.createLog(by.by, logFields(log));
-      return { log: await this.#status(ledger, log.name), sealed };
+      const outcome = await administration.createLog(by.by, logFields(log));
+      return waitingOf(ledger, outcome) ?? (await this.#made(ledger, log.name, outcome));
     });
   }
 
@@ -162,8 +166,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
       assertAlive(ledger, by);
       const { retentionDays: days, ...rest } = change;
       const fields = { log, ...rest, ...(days === undefined ? {} : { retention_days: days }) };
-      const { sealed } = await administration.changeLog(by.by, fields);
-      return { log: await this.#status(ledger, log), sealed };
+      const outcome = await administration.changeLog(by.by, fields);
+      return waitingOf(ledger, outcome) ?? (await this.#made(ledger, log, outcome));
     });
   }
 
@@ -177,16 +181,16 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
 
   createToken(by: Asker, token: NewToken) {
     return this.#answer(async ({ ledger, administration }) => {
-      const { sealed } = await administration.createToken(askerOf(ledger, by), tokenFields(token));
-      return { token: tokenStatus(ledger.directory.tokens.get(token.id)!), sealed };
+      const outcome = await administration.createToken(askerOf(ledger, by), tokenFields(token));
+      return waitingOf(ledger, outcome) ?? madeToken(ledger, token.id, outcome);
     });
   }
 
   rotateToken(by: Asker, rotation: TokenRotation) {
     return this.#answer(async ({ ledger, administration }) => {
       const fields = rotationFields(rotation);
-      const { sealed } = await administration.rotateToken(askerOf(ledger, by), fields);
-      return { token: tokenStatus(ledger.directory.tokens.get(rotation.to.id)!), sealed };
+      const outcome = await administration.rotateToken(askerOf(ledger, by), fields);
+      return waitingOf(ledger, outcome) ?? madeToken(ledger, rotation.to.id, outcome);
     });
   }
 
@@ -194,6 +198,20 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     return this.#answer(async ({ ledger, administration }) =>
       administration.revokeToken(askerOf(ledger, by), id),
     );
+  }
+
+  approvals() {
+    return this.#answer(async ({ ledger }) =>
+      [...ledger.directory.approvals.records.values()].map(approvalStatus),
+    );
+  }
+
+  decideApproval(by: Principal, decision: Decision) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      const { sealed } = await administration.decide(by.by, decision);
+      return { approval: approvalOf(ledger, decision.id), sealed };
+    });
   }
 
   async ready(): Promise<Readiness> {
@@ -268,6 +286,10 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     };
   }
 
+  async #made(ledger: LedgerFlow, log: string, { sealed }: Outcome): Promise<MadeLog> {
+    return { log: await this.#status(ledger, log), sealed };
+  }
+
   async #answer<T>(work: (started: Started) => Promise<T>): Promise<Result<T>> {
     try {
       const started = this.#started ?? (await this.#start());
@@ -298,8 +320,9 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const files = new InstanceFiles(this.env, parts);
     const ledger = await LedgerFlow.start(parts, ledgerSettings(this.env), files);
     const lock = new LockWatch(this.env, ledger);
+    const administration = new Administration(ledger, approvalRules(this.env));
     const uses = new TokenUseKeeper(new LibsqlTokenUses(parts.index.connection), Date.now, report);
-    this.#started = { parts, ledger, administration: new Administration(ledger), lock, uses };
+    this.#started = { parts, ledger, administration, lock, uses };
     this.#startProblem = null;
     await lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.

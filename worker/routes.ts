@@ -4,6 +4,7 @@
  */
 import { READERS, ROLES, type Rule } from "./access.ts";
 import type { Ask } from "./ask.ts";
+import { decideApproval, listApprovals } from "./routes/approvals.ts";
 import { append } from "./routes/append.ts";
 import { getEntry, listEntries } from "./routes/entries.ts";
 import { healthz, metrics, readyz } from "./routes/health.ts";
@@ -57,6 +58,8 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/v1/tokens", ADMIN, listTokens),
   route("POST", "/v1/tokens/:id/rotate", ADMIN, rotateToken),
   route("DELETE", "/v1/tokens/:id", ADMIN, revokeToken),
+  route("GET", "/v1/approvals", ADMIN, listApprovals, ["state"]),
+  route("POST", "/v1/approvals/:id", ADMIN, decideApproval),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, tlogTile),
   route("GET", "/healthz", ANYONE, healthz),

@@ -64,4 +64,8 @@ export interface Config {
   readonly issuers: string | null;
   /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */
   readonly privateAddressesAllowed: boolean;
+  /** What lowers a guard needs a second administrator. */
+  readonly twoPerson: boolean;
+  /** How long a change waits for its approval. */
+  readonly approvalHours: number;
 }

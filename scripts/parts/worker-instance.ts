@@ -143,6 +143,8 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_ALLOW_PRIVATE_ADDRESSES: config.privateAddressesAllowed ? "on" : "off",
     INDELIBLE_TRUSTED_PROXIES: config.trustedProxies.join(","),
     INDELIBLE_CORS_ORIGINS: config.corsOrigins.join(","),
+    INDELIBLE_TWO_PERSON: config.twoPerson ? "on" : "off",
+    INDELIBLE_APPROVAL_HOURS: String(config.approvalHours),
     INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,

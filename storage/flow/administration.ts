@@ -1,24 +1,33 @@
 /**
  * What administrators change, one change at a time: each is one or more entries of `_system`, which the directory then
- * follows. A log's `log.created` and the keys that speak for it are one commit.
+ * follows. What lowers a guard waits for a second administrator where the instance is set to require one.
  */
-import { ACCESS_LOG, isLogName, SYSTEM_LOG } from "../log/entry.ts";
+import { ACCESS_LOG, SYSTEM_LOG } from "../log/entry.ts";
 import {
+  approvalGranted,
+  approvalRefused,
   instanceCreated,
   INSTANCE_FORMAT,
-  keyAnnounced,
+  instanceSetting,
   logChanged,
-  logCreated,
   tokenCreated,
   tokenRevoked,
   type LogChanged,
   type LogCreated,
   type TokenCreated,
-  type TokenRecord,
 } from "../log/system.ts";
 import type { NewEvent } from "./append.ts";
+import {
+  assertHolds,
+  decidable,
+  requestOf,
+  settingsToRecord,
+  whyApproval,
+  type ApprovalRules,
+  type Decision,
+} from "./approvals.ts";
+import { birthOf, changeOf, knownToken, planChange, type Change } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
-import { differenceOf } from "./log-change.ts";
 import { Refusal } from "./refusal.ts";
 
 /** How long an answer waits for the seal of what it made (PROTOCOL §3). */
@@ -45,44 +54,61 @@ export interface Rotation {
   readonly id: string;
   readonly to: Pick<TokenCreated, "id" | "sha256" | "expires_at">;
   readonly endsAt: string | null;
-  readonly nowMs: number;
+}
+
+/** `sealed`: what was written lies under lock. `approval`: the id of the approval for which the change waits, or which decided. */
+export interface Outcome {
+  readonly sealed: boolean;
+  readonly approval: string | null;
 }
 
 export class Administration {
   readonly #ledger: Ledger;
+  readonly #rules: ApprovalRules;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, rules: ApprovalRules) {
     this.#ledger = ledger;
+    this.#rules = rules;
   }
 
-  /** The first entries of a new instance, in one commit; nothing where it exists already. */
+  /** The first entries of a new instance, in one commit; what exists already stays. Then the settings, where they changed. */
   bootstrap(first: FirstState): Promise<void> {
     return this.#inTurn(async () => {
-      const { origin } = this.#ledger.directory;
-      if (origin !== null) {
-        if (origin === first.origin) return this.#lengthenOwn(first.systemRetentionDays);
-        throw new Refusal("invalid_request", `this instance is ${origin}, not ${first.origin}`);
-      }
-      const own = (log: string, description: string): LogCreated => ({
-        log,
-        retention_days: first.systemRetentionDays,
-        description,
-        public: false,
-      });
-      const logs = [
-        own(SYSTEM_LOG, "The state of the instance: logs, keys, tokens"),
-        own(ACCESS_LOG, "Who looked at what"),
-        ...first.logs,
-      ];
-      const events = [
-        instanceCreated({ origin: first.origin, format: INSTANCE_FORMAT }),
-        ...(await Promise.all(logs.map((log) => this.#birth(log)))).flat(),
-        ...first.tokens.map((token) => tokenCreated(token)),
-      ];
-      await this.#append("system", events);
-      for (const { log } of logs) await this.#ledger.announce(await this.#ledger.open(log));
+      await this.#begin(first);
+      const settings = settingsToRecord(this.#ledger.directory, this.#rules);
+      if (settings.length === 0) return;
+      await this.#append(
+        "system",
+        settings.map((setting) => instanceSetting(setting)),
+      );
     });
+  }
+
+  async #begin(first: FirstState): Promise<void> {
+    const { origin } = this.#ledger.directory;
+    if (origin !== null) {
+      if (origin === first.origin) return this.#lengthenOwn(first.systemRetentionDays);
+      throw new Refusal("invalid_request", `this instance is ${origin}, not ${first.origin}`);
+    }
+    const own = (log: string, description: string): LogCreated => ({
+      log,
+      retention_days: first.systemRetentionDays,
+      description,
+      public: false,
+    });
+    const logs = [
+      own(SYSTEM_LOG, "The state of the instance: logs, keys, tokens"),
+      own(ACCESS_LOG, "Who looked at what"),
+      ...first.logs,
+    ];
+    const events = [
+      instanceCreated({ origin: first.origin, format: INSTANCE_FORMAT }),
+      ...(await Promise.all(logs.map((log) => birthOf(this.#ledger, log)))).flat(),
+      ...first.tokens.map((token) => tokenCreated(token)),
+    ];
+    await this.#append("system", events);
+    for (const { log } of logs) await this.#ledger.announce(await this.#ledger.open(log));
   }
 
   /** The configured retention is the least of the instance's own logs; a smaller one than they have changes nothing. */
@@ -97,88 +123,74 @@ export class Administration {
   }
 
   /** Makes a log; `sealed`: its `log.created` lies under lock. */
-  async createLog(by: string, log: LogCreated): Promise<{ readonly sealed: boolean }> {
-    const size = await this.#inTurn(async () => {
-      if (!isLogName(log.log) || log.log.startsWith("_")) {
-        throw new Refusal("invalid_request", `${log.log} is not a name for a log`);
-      }
-      if (this.#ledger.directory.logs.has(log.log)) {
-        throw new Refusal("log_exists", `there is a log ${log.log} already`);
-      }
-      if (this.#ledger.unknownLogs.includes(log.log)) {
-        const detail = `the vault holds a log ${log.log} that this instance did not make; its name is not used again`;
-        throw new Refusal("log_exists", detail);
-      }
-      const size = await this.#append(by, await this.#birth(log, by));
-      await this.#ledger.announce(await this.#ledger.open(log.log));
-      return size;
-    });
-    return { sealed: await this.#sealed(size) };
+  createLog(by: string, fields: LogCreated): Promise<Outcome> {
+    return this.#make({ by }, { action: "log.created", fields });
   }
 
   /** Changes a log; where nothing differs nothing is written. What it promised to keep is never kept for less. */
-  async changeLog(by: string, change: LogChanged): Promise<{ readonly sealed: boolean }> {
-    const size = await this.#inTurn(async () => {
-      const known = this.#ledger.directory.logs.get(change.log);
-      if (known === undefined) throw new Refusal("log_unknown", `there is no log ${change.log}`);
-      const differing = differenceOf(known, change);
-      return differing === null ? 0 : this.#append(by, [logChanged(differing, by)]);
-    });
-    return { sealed: await this.#sealed(size) };
+  changeLog(by: string, fields: LogChanged): Promise<Outcome> {
+    return this.#make({ by }, { action: "log.changed", fields });
   }
 
-  async createToken(
-    { by, actor = by }: Asker,
-    token: TokenCreated,
-  ): Promise<{ readonly sealed: boolean }> {
-    const size = await this.#inTurn(async () => {
-      this.#assertNewToken(token.id);
-      return this.#append(by, [tokenCreated(token, actor)]);
-    });
-    return { sealed: await this.#sealed(size) };
+  createToken(asker: Asker, fields: TokenCreated): Promise<Outcome> {
+    return this.#make(asker, { action: "token.created", fields });
   }
 
-  /**
-   * A new token with the roles, logs, networks and description of an old one, which ends with the overlap. Both entries are
-   * one commit: there is no moment with neither.
-   */
-  async rotateToken(
-    { by, actor = by }: Asker,
-    { id, to, endsAt, nowMs }: Rotation,
-  ): Promise<{ readonly sealed: boolean }> {
-    const size = await this.#inTurn(async () => {
-      const old = this.#token(id);
-      assertRotatable(old, nowMs);
-      this.#assertNewToken(to.id);
-      const { roles, logs, networks, description } = old;
-      const token = { ...to, roles, logs, networks, description, replaces: id };
-      const end = endsAt === null ? {} : { ends_at: endsAt };
-      return this.#append(by, [
-        tokenCreated(token, actor),
-        tokenRevoked({ id, to: to.id, ...end }, actor),
-      ]);
-    });
-    return { sealed: await this.#sealed(size) };
+  /** A new token with the roles, logs, networks and description of an old one, which ends with the overlap. */
+  async rotateToken(asker: Asker, { id, to, endsAt }: Rotation): Promise<Outcome> {
+    const { roles, logs, networks, description } = knownToken(this.#ledger, id);
+    const token = { ...to, roles, logs, networks, description, replaces: id };
+    return this.#make(asker, { action: "token.rotated", fields: { ...token, ends_at: endsAt } });
   }
 
   /** Works from its commit on, whatever becomes of the seal. */
   async revokeToken({ by, actor = by }: Asker, id: string): Promise<{ readonly sealed: boolean }> {
     const size = await this.#inTurn(async () => {
-      if (this.#token(id).revokedAt !== null) return 0;
+      if (knownToken(this.#ledger, id).revokedAt !== null) return 0;
       return this.#append(by, [tokenRevoked({ id }, actor)]);
     });
     return { sealed: await this.#sealed(size) };
   }
 
-  #token(id: string): TokenRecord {
-    const token = this.#ledger.directory.tokens.get(id);
-    if (token === undefined) throw new Refusal("token_unknown", `there is no token ${id}`);
-    return token;
+  /** Grants or refuses what another administrator asked for; what is granted is done in the same commit. */
+  async decide(by: string, { id, granted, reason }: Decision): Promise<Outcome> {
+    const { directory } = this.#ledger;
+    const size = await this.#inTurn(async () => {
+      assertHolds(directory, by);
+      const record = decidable(directory, { id, by, granted }, this.#rules.nowMs());
+      if (!granted) return this.#append(by, [approvalRefused({ id, reason }, by)]);
+      const change = changeOf(record);
+      const context = { actor: record.requestedBy, approval: id, nowMs: this.#rules.nowMs() };
+      const plan = await planChange(this.#ledger, change, context);
+      const grant = approvalGranted({ id, reason }, by);
+      return this.#carryOut(by, change, [grant, ...(plan?.events ?? [])]);
+    });
+    return { sealed: await this.#sealed(size), approval: id };
   }
 
-  #assertNewToken(id: string): void {
-    if (!this.#ledger.directory.tokens.has(id)) return;
-    throw new Refusal("invalid_request", `there is a token ${id} already`);
+  /** Makes the change, or asks for its approval where it lowers a guard. */
+  async #make({ by, actor = by }: Asker, wanted: Change): Promise<Outcome> {
+    const { size, approval } = await this.#inTurn(async () => {
+      assertHolds(this.#ledger.directory, by);
+      const context = { actor, approval: null, nowMs: this.#rules.nowMs() };
+      const plan = await planChange(this.#ledger, wanted, context);
+      if (plan === null) return { size: 0, approval: null };
+      const because = whyApproval(this.#ledger.directory, this.#rules, by, plan.change);
+      if (because === null) {
+        return { size: await this.#carryOut(by, plan.change, plan.events), approval: null };
+      }
+      const { id, event } = requestOf(by, plan.change, because, this.#rules);
+      return { size: await this.#append(by, [event]), approval: id };
+    });
+    return { sealed: await this.#sealed(size), approval };
+  }
+
+  async #carryOut(by: string, change: Change, events: readonly NewEvent[]): Promise<number> {
+    const size = await this.#append(by, events);
+    if (change.action === "log.created") {
+      await this.#ledger.announce(await this.#ledger.open(change.fields.log));
+    }
+    return size;
   }
 
   /** The size of `_system` with these entries. Throws where the directory could not read what was made. */
@@ -193,17 +205,6 @@ export class Administration {
     );
   }
 
-  async #birth(log: LogCreated, by = "system"): Promise<NewEvent[]> {
-    return [
-      logCreated(log, by),
-      keyAnnounced({ log: log.log, use: "log", vkey: await this.#ledger.logVkey(log.log) }, by),
-      keyAnnounced(
-        { log: log.log, use: "receipt", vkey: await this.#ledger.receiptVkey(log.log) },
-        by,
-      ),
-    ];
-  }
-
   async #sealed(size: number): Promise<boolean> {
     const system = await this.#ledger.open(SYSTEM_LOG);
     return this.#ledger.sealer.waitSealed(system, size, SEAL_WAIT_MS);
@@ -215,15 +216,4 @@ export class Administration {
     this.#last = turn.catch(() => {});
     return turn;
   }
-}
-
-/** Whoever lost the answer of a rotation rotates the token that it made. */
-function assertRotatable(
-  { id, revokedAt, replacedBy, endsAtMs }: TokenRecord,
-  nowMs: number,
-): void {
-  const refuse = (what: string) => new Refusal("token_ended", `token ${id} ${what}`);
-  if (revokedAt !== null) throw refuse("is revoked: make another");
-  if (replacedBy !== null) throw refuse(`was rotated to ${replacedBy} already: rotate that one`);
-  if (endsAtMs <= nowMs) throw refuse("has expired: make another");
 }

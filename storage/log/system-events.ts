@@ -3,7 +3,7 @@
  * `Directory` reads them; field names are those of the format.
  */
 import { parseEvent, PARTY_ID_CHARS_MAX, type Event } from "./event.ts";
-import { encodeJson, parseJson, type Json } from "./json.ts";
+import { encodeJson, parseJson, type Json, type JsonObject } from "./json.ts";
 
 export interface InstanceCreated {
   readonly origin: string;
@@ -70,6 +70,28 @@ export interface LogRecovered {
   readonly memo: RetiredMemo | null;
 }
 
+/** A setting that decides who may do what, where it is not what `_system` says so far; a start writes it. */
+export interface InstanceSetting {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A change that another administrator has to approve until `expires_at` (RFC 3339): what would be written, whole. */
+export interface ApprovalRequested {
+  readonly id: string;
+  readonly action: string;
+  readonly change: JsonObject;
+  /** Which guard it lowers, for people. */
+  readonly because: string;
+  readonly expires_at: string;
+}
+
+/** `reason` is in the words of whoever decided; it may be empty. */
+export interface ApprovalDecided {
+  readonly id: string;
+  readonly reason: string;
+}
+
 export const INSTANCE_FORMAT = "indelible/1";
 
 /** Each builder takes the fields and the `by` of who asked: the instance itself unless given. */
@@ -99,6 +121,15 @@ export const instanceUnproven = (
   fields: { readonly logs: readonly string[] },
   by?: string,
 ): Event => systemEvent("instance.unproven", { logs: [...fields.logs] }, by);
+
+export const instanceSetting = (fields: InstanceSetting, by?: string): Event =>
+  systemEvent("instance.setting", { ...fields }, by);
+export const approvalRequested = (fields: ApprovalRequested, by?: string): Event =>
+  systemEvent("approval.requested", { ...fields }, by);
+export const approvalGranted = (fields: ApprovalDecided, by?: string): Event =>
+  systemEvent("approval.granted", { ...fields }, by);
+export const approvalRefused = (fields: ApprovalDecided, by?: string): Event =>
+  systemEvent("approval.refused", { ...fields }, by);
 
 /** An event of the instance's own, made by the rules for everyone's: what builders gave is parsed and checked again. */
 function systemEvent(action: string, details: { [name: string]: Json }, by = "system"): Event {

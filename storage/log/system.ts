@@ -3,16 +3,18 @@
  * what stands here. A word that is not known is passed over, and so is a field. A known word whose fields are not what they
  * must be changes nothing and is remembered as unreadable: it stands there for ever, and must not keep the instance from starting.
  */
-import { isHashHex } from "./bytes.ts";
+import { Approvals } from "./approvals.ts";
 import { RETENTION_DAYS_MAX } from "./batch-header.ts";
-import { isLogName, type Entry } from "./entry.ts";
 import { LogError } from "./errors.ts";
-import { isJsonObject, type Json, type JsonObject } from "./json.ts";
+import { isJsonObject } from "./json.ts";
 import type { KeyUse, LogRecovered } from "./system-events.ts";
-import { isRfc3339 } from "./time.ts";
+import { Persons } from "./persons.ts";
+import { Fields, type SystemEntry } from "./system-fields.ts";
 import { parseVkey } from "./vkey.ts";
 
 export * from "./system-events.ts";
+export type { ApprovalRecord } from "./approvals.ts";
+export type { SystemEntry } from "./system-fields.ts";
 
 /** A log as its entries in `_system` leave it. */
 export interface LogRecord {
@@ -59,9 +61,6 @@ export interface RecoveryRecord extends LogRecovered {
   readonly at: string;
 }
 
-/** What the directory reads of an entry. */
-export type SystemEntry = Pick<Entry, "action" | "by" | "eventJson" | "seq" | "time">;
-
 export class Directory {
   /** The origin of the instance, null before `instance.created`. */
   origin: string | null = null;
@@ -80,8 +79,19 @@ export class Directory {
   /** Starts at which nothing could be proved about these logs, oldest first. */
   readonly unproven: { readonly logs: readonly string[]; readonly at: string }[] = [];
 
+  /** Settings that `_system` tells of, by name. */
+  readonly settings = new Map<string, string>();
+  /** Changes that wait for another administrator, or did. */
+  readonly approvals = new Approvals();
+  readonly persons = new Persons();
+
   /** Entries with a known word whose fields it cannot have, oldest first: nobody but the instance writes them, so this is a bug. */
   readonly unreadable: { readonly seq: number; readonly detail: string }[] = [];
+
+  /** What lowers a guard needs a second administrator. */
+  get twoPerson(): boolean {
+    return this.settings.get("two_person") === "on";
+  }
 
   /** Takes the next entry; throws `invalid_system` if it is not the next. */
   apply(entry: SystemEntry): void {
@@ -91,9 +101,9 @@ export class Directory {
         `entry ${entry.seq} of _system where ${this.size} is next`,
       );
     }
-    const details = entry.eventJson["details"];
-    const fields = new Fields(entry, isJsonObject(details) ? details : {});
+    const fields = new Fields(entry);
     try {
+      this.approvals.assertGranted(fields);
       this.word(entry, fields);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
@@ -123,6 +133,15 @@ export class Directory {
       case "instance.unproven":
         this.unproven.push({ logs: fields.texts("logs"), at: entry.time });
         return;
+      case "instance.setting":
+        this.settings.set(fields.text("name"), fields.text("value"));
+        return;
+      case "approval.requested":
+        return this.approvals.requested(entry, fields);
+      case "approval.granted":
+        return this.approvals.decided(entry, fields, true);
+      case "approval.refused":
+        return this.approvals.decided(entry, fields, false);
     }
   }
 
@@ -173,7 +192,7 @@ export class Directory {
       description: fields.text("description"),
       sha256: fields.hash("sha256"),
       createdAt: entry.time,
-      createdBy: askerOf(entry),
+      createdBy: this.approvals.requester(fields) ?? askerOf(entry),
       revokedAt: null,
       replaces: fields.has("replaces") ? fields.text("replaces") : null,
       replacedBy: null,
@@ -181,6 +200,7 @@ export class Directory {
     if (this.tokens.has(token.id)) throw fields.wrong("id", "a token that does not exist yet");
     this.tokens.set(token.id, token);
     this.tokenBySha256.set(token.sha256, token);
+    this.persons.made(token, entry.by === "system" ? null : token.createdBy, this.twoPerson);
   }
 
   private tokenRevoked(entry: SystemEntry, fields: Fields): void {
@@ -227,90 +247,4 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const list = map.get(key);
   if (list === undefined) map.set(key, [value]);
   else list.push(value);
-}
-
-/** The details of one entry, read by name and kind. */
-class Fields {
-  private readonly entry: SystemEntry;
-  private readonly details: JsonObject;
-
-  constructor(entry: SystemEntry, details: JsonObject) {
-    this.entry = entry;
-    this.details = details;
-  }
-
-  has(name: string): boolean {
-    return this.details[name] !== undefined;
-  }
-
-  isNull(name: string): boolean {
-    return this.details[name] === null;
-  }
-
-  text(name: string): string {
-    const value = this.details[name];
-    if (typeof value !== "string") throw this.wrong(name, "a string");
-    return value;
-  }
-
-  texts(name: string): string[] {
-    const value = this.details[name];
-    if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
-      throw this.wrong(name, "a list of strings");
-    }
-    return value;
-  }
-
-  flag(name: string): boolean {
-    const value = this.details[name];
-    if (typeof value !== "boolean") throw this.wrong(name, "true or false");
-    return value;
-  }
-
-  whole(name: string, min: number, max: number): number {
-    const value = this.details[name];
-    if (!isWhole(value, min, max)) throw this.wrong(name, `a whole number from ${min} to ${max}`);
-    return value;
-  }
-
-  log(): string {
-    const name = this.text("log");
-    if (!isLogName(name)) throw this.wrong("log", "a log's name");
-    return name;
-  }
-
-  hash(name: string): string {
-    const text = this.text(name);
-    if (!isHashHex(text)) throw this.wrong(name, "64 hex digits");
-    return text;
-  }
-
-  time(name: string): string {
-    const text = this.text(name);
-    if (!isRfc3339(text)) throw this.wrong(name, "a time");
-    return text;
-  }
-
-  head(name: string): { size: number; leaf: string } {
-    const value = this.details[name];
-    if (!isJsonObject(value)) throw this.wrong(name, "a size and a leaf");
-    const { size, leaf } = value;
-    if (
-      !isWhole(size, 0, Number.MAX_SAFE_INTEGER) ||
-      typeof leaf !== "string" ||
-      !isHashHex(leaf)
-    ) {
-      throw this.wrong(name, "a size and a leaf");
-    }
-    return { size, leaf };
-  }
-
-  wrong(name: string, expected: string): LogError {
-    const { seq, action } = this.entry;
-    return new LogError("invalid_system", `${action}: ${name} is not ${expected}`, { seq });
-  }
-}
-
-function isWhole(value: Json | undefined, min: number, max: number): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }

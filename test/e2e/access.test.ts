@@ -62,6 +62,9 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /v1/tokens": { may: ["admin"], status: 200, anyLog: true },
   "POST /v1/tokens/:id/rotate": { may: ["admin"], status: 201, body: () => ({}) },
   "DELETE /v1/tokens/:id": { may: ["admin"], status: 200 },
+  "GET /v1/approvals": { may: ["admin"], status: 200, anyLog: true },
+  // There is none with the id of a token; who administers everything is told so.
+  "POST /v1/approvals/:id": { may: [], status: 404, body: () => ({ decision: "refuse" }) },
   "GET /tlog/:log/checkpoint": { may: READ, status: 200 },
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },
   "GET /healthz": { may: ROLES, status: 200, anyLog: true, open: true },

@@ -63,6 +63,9 @@ export class World {
   alarms: number[] = [];
   readonly logs: readonly string[];
   readonly settings: Settings;
+  /** With what the next processes are configured. */
+  rules = { twoPerson: false, approvalHours: 24 };
+  #approvals = 0;
   readonly #late: ConstructorParameters<typeof Gate>[0] = [];
   #gates: Gate[] = [];
   #events = 0;
@@ -109,7 +112,11 @@ export class World {
       );
       ledger.sealingForbidden = null;
       await ledger.openAll();
-      const administration = new Administration(ledger);
+      const administration = new Administration(ledger, {
+        ...this.rules,
+        newId: () => `approval${(this.#approvals += 1)}`,
+        nowMs: () => this.nowMs,
+      });
       const first = {
         origin: ORIGIN,
         systemRetentionDays: 400,

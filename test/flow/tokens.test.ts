@@ -26,7 +26,7 @@ test("a rotation is one commit of two entries, and holds after a crash and a sta
   let one = await withToken(world);
   const size = one.size(SYSTEM_LOG);
   const endsAt = at(world, HOUR_MS);
-  const rotation = { id: "old", to: next("new", "b"), endsAt, nowMs: world.nowMs };
+  const rotation = { id: "old", to: next("new", "b"), endsAt };
   await one.alive(one.administration.rotateToken(ADMIN, rotation));
   const [chunk] = await world.index.chunks(SYSTEM_LOG, { from: size, to: size + 2 });
   assert.deepEqual([chunk!.first, chunk!.count], [size, 2]);
@@ -54,7 +54,7 @@ test("without an overlap the old token ends with the rotation's own entry", asyn
   const world = new World();
   const one = await withToken(world);
   world.nowMs += 10;
-  const rotation = { id: "old", to: next("new", "b"), endsAt: null, nowMs: world.nowMs };
+  const rotation = { id: "old", to: next("new", "b"), endsAt: null };
   await one.alive(one.administration.rotateToken(ADMIN, rotation));
   assert.equal(one.ledger.directory.tokens.get("old")!.endsAtMs, world.nowMs);
 });
@@ -66,7 +66,7 @@ test("what has ended is not rotated, nor is a token rotated twice; a revocation 
   const rotate = (id: string, to: ReturnType<typeof next>) =>
     one.alive(
       administration.rotateToken(ADMIN, {
-        ...{ id, to, endsAt: at(world, HOUR_MS), nowMs: world.nowMs },
+        ...{ id, to, endsAt: at(world, HOUR_MS) },
       }),
     );
   const short = fields("short", "c", at(world, HOUR_MS));
@@ -91,7 +91,7 @@ test("two rotations of one token at once: one is made", async () => {
   const both = await Promise.allSettled(
     ["b", "c"].map((letter) =>
       one.administration.rotateToken(ADMIN, {
-        ...{ id: "old", to: next(letter, letter), endsAt: null, nowMs: world.nowMs },
+        ...{ id: "old", to: next(letter, letter), endsAt: null },
       }),
     ),
   );

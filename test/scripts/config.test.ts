@@ -31,6 +31,8 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     privateAddressesAllowed: false,
     tls: null,
     corsOrigins: [],
+    twoPerson: false,
+    approvalHours: 24,
   });
 });
 
@@ -86,6 +88,8 @@ test("a wrong value is refused with its key's name", () => {
     INDELIBLE_SEAL_SECONDS: ["0", "-1", "1.5", "1e3", "ten", "86401", " 5"],
     INDELIBLE_SEAL_ENTRIES: ["0", "65537"],
     INDELIBLE_SYSTEM_RETENTION_DAYS: ["0", "36526", "forever"],
+    INDELIBLE_TWO_PERSON: ["yes", "ON", "1"],
+    INDELIBLE_APPROVAL_HOURS: ["0", "721", "1.5"],
     INDELIBLE_LISTEN: ["8787", ":8787", "host:", "host:65536", "a b:1", "http://host:1"],
     INDELIBLE_ORIGIN: ["Log.example.org", "a b", "https://x", "x+y", "x/", "-x", "x\n"],
     INDELIBLE_CORS_ORIGINS: [

@@ -24,6 +24,8 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/tokens": ["admin"],
   "POST /v1/tokens/:id/rotate": ["admin"],
   "DELETE /v1/tokens/:id": ["admin"],
+  "GET /v1/approvals": ["admin"],
+  "POST /v1/approvals/:id": ["admin"],
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
@@ -31,11 +33,12 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /metrics": ROLES,
 };
 
-/** An administrator of one log has no administrator's token to manage, and may not make logs elsewhere. */
+/** An administrator of one log has no administrator's token to manage, no approval, and may not make logs elsewhere. */
 export const BEYOND_ONE_LOG: readonly string[] = [
   "POST /v1/logs",
   "POST /v1/tokens/:id/rotate",
   "DELETE /v1/tokens/:id",
+  "POST /v1/approvals/:id",
 ];
 
 /** A body that the route takes, for those that take one. */
@@ -45,6 +48,7 @@ export function bodyOf(name: string): unknown {
   if (name === "POST /v1/logs") return { name: "acme.new", retention_days: 1 };
   if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
   if (name.endsWith("/rotate")) return {};
+  if (name === "POST /v1/approvals/:id") return { decision: "refuse" };
   return undefined;
 }
 

@@ -7,12 +7,15 @@ import { ChunkBuilder, EMPTY_HEAD, treeAt } from "../../storage/flow/chunk.ts";
 import { seedSigner } from "../../storage/keys.ts";
 import type { SealRow, Signer } from "../../storage/ports.ts";
 import type {
+  ApprovalStatus,
   AppendAnswer,
   AppendRequest,
   Asker,
   Bootstrap,
   LedgerApi,
   LogStatus,
+  MadeLog,
+  MadeToken,
   NewLog,
   NewToken,
   Principal,
@@ -22,6 +25,7 @@ import type {
   Role,
   TokenRotation,
   TokenStatus,
+  Waiting,
 } from "../../worker/ledger-api.ts";
 import type { MemoryIndex } from "../index/memory-index.ts";
 import type { MemoryVault } from "../vault/memory-vault.ts";
@@ -42,6 +46,9 @@ export class FakeLedger implements LedgerApi {
   seals = true;
   /** What an append with this many events of a log throws, as a broken stub does. */
   broken: Error | null = null;
+  readonly approvalStatus = new Map<string, ApprovalStatus>();
+  /** What comes in place of every change; null: changes are made. */
+  waiting: ApprovalStatus | null = null;
   readonly #index: MemoryIndex;
   readonly #vault: MemoryVault;
   readonly #logKey: Signer;
@@ -176,13 +183,19 @@ export class FakeLedger implements LedgerApi {
     return this.#index.store.heads.get(log)?.size ?? 0;
   }
 
-  async createLog(_: Principal, log: NewLog) {
+  async createLog(_: Principal, log: NewLog): Promise<Result<MadeLog | Waiting>> {
+    if (this.waiting !== null) return yes({ approval: this.waiting, sealed: true });
     if (this.logStatus.has(log.name)) return no({ code: "log_exists", detail: "it is there" });
     this.addLog(log.name, log.public, log.retentionDays, log.description);
     return yes({ log: (await this.#status(log.name))!, sealed: true });
   }
 
-  async changeLog(_: Principal, log: string, change: Partial<Omit<NewLog, "name">>) {
+  async changeLog(
+    _: Principal,
+    log: string,
+    change: Partial<Omit<NewLog, "name">>,
+  ): Promise<Result<MadeLog | Waiting>> {
+    if (this.waiting !== null) return yes({ approval: this.waiting, sealed: true });
     this.calls.push(`change ${log} ${JSON.stringify(change)}`);
     this.logStatus.set(log, { ...this.logStatus.get(log)!, ...change });
     return yes({ log: (await this.#status(log))!, sealed: true });
@@ -192,11 +205,16 @@ export class FakeLedger implements LedgerApi {
     return yes([...this.tokenStatus.values()]);
   }
 
-  async createToken(_: Asker, token: NewToken) {
+  async createToken(_: Asker, token: NewToken): Promise<Result<MadeToken | Waiting>> {
+    if (this.waiting !== null) return yes({ approval: this.waiting, sealed: true });
     return yes({ token: this.#putToken(token), sealed: false });
   }
 
-  async rotateToken(_: Asker, { id, to, endsAt }: TokenRotation) {
+  async rotateToken(
+    _: Asker,
+    { id, to, endsAt }: TokenRotation,
+  ): Promise<Result<MadeToken | Waiting>> {
+    if (this.waiting !== null) return yes({ approval: this.waiting, sealed: true });
     const old = this.tokenStatus.get(id);
     if (old === undefined) return no({ code: "token_unknown", detail: "no such token" });
     const made = this.#putToken({ ...old, ...to });
@@ -211,6 +229,20 @@ export class FakeLedger implements LedgerApi {
     if (token === undefined) return no({ code: "token_unknown", detail: "no such token" });
     this.tokenStatus.set(id, { ...token, revokedAt: time(Date.now()) });
     return yes({ sealed: true });
+  }
+
+  async approvals() {
+    return yes([...this.approvalStatus.values()]);
+  }
+
+  async decideApproval(
+    { by }: Principal,
+    { id, granted, reason }: Parameters<LedgerApi["decideApproval"]>[1],
+  ) {
+    const decision = { granted, by, at: time(Date.now()), reason };
+    const approval = { ...this.approvalStatus.get(id)!, decision };
+    this.approvalStatus.set(id, approval);
+    return yes({ approval, sealed: true });
   }
 
   async ready() {

@@ -8,6 +8,7 @@ import { logOf, principalOf, type Ask } from "../ask.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { ProblemError, valueOf } from "../problem.ts";
 import { readShape } from "../shape.ts";
+import { answerWaiting } from "./approvals.ts";
 import { sealItem } from "./seals.ts";
 
 export const DESCRIPTION_CHARS_MAX = 1_000;
@@ -74,7 +75,9 @@ export async function createLog(ask: Ask): Promise<Response> {
     description: shape.description,
     public: shape.public,
   });
-  const { log, sealed } = valueOf(made);
+  const value = valueOf(made);
+  if ("approval" in value) return answerWaiting(ask, value, {});
+  const { log, sealed } = value;
   return answerJson(
     ask.requestId,
     201,
@@ -93,7 +96,9 @@ export async function changeLog(ask: Ask): Promise<Response> {
   const { retention_days: days, ...rest } = await readShape(ask.request, LogChangeShape);
   const change = { ...rest, ...(days === undefined ? {} : { retentionDays: days }) };
   const changed = await ask.services.ledger.changeLog(principal, name, change);
-  const { log, sealed } = valueOf(changed);
+  const value = valueOf(changed);
+  if ("approval" in value) return answerWaiting(ask, value, {});
+  const { log, sealed } = value;
   return answerJson(ask.requestId, 200, { ...logItem(log), sealed });
 }
 

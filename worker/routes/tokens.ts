@@ -4,9 +4,10 @@ import { overlapEnd } from "../../storage/token-rules.ts";
 import { isChiefAdmin, mayManage } from "../access.ts";
 import { answerJson } from "../answer.ts";
 import { principalOf, type Ask } from "../ask.ts";
-import type { MadeToken, TokenStatus } from "../ledger-api.ts";
+import type { MadeToken, TokenStatus, Waiting } from "../ledger-api.ts";
 import { ProblemError, valueOf } from "../problem.ts";
 import { readShape, readShapeIfAny } from "../shape.ts";
+import { answerWaiting } from "./approvals.ts";
 import { NewTokenShape, readExpiry, RotationShape, tokenItem, warningsOf } from "../token-shape.ts";
 
 /** 201 with the token, which nobody can be shown again: only its SHA-256 is kept. */
@@ -27,11 +28,19 @@ export async function createToken(ask: Ask): Promise<Response> {
     networks: shape.networks,
     description: shape.description,
   });
-  return answerJson(ask.requestId, 201, madeItem(valueOf(made), token, services.nowMs()));
+  return answerMade(ask, valueOf(made), { id, token });
 }
 
-function madeItem({ token: status, sealed }: MadeToken, token: string, nowMs: number) {
-  return { ...tokenItem(status, nowMs), token, sealed, ...warningsOf(status) };
+/** A token that has to be approved is shown now or never, and works once it is. */
+function answerMade(
+  ask: Ask,
+  made: MadeToken | Waiting,
+  { id, token }: { readonly id: string; readonly token: string },
+): Response {
+  if ("approval" in made) return answerWaiting(ask, made, { id, token });
+  const { token: status, sealed } = made;
+  const item = tokenItem(status, ask.services.nowMs());
+  return answerJson(ask.requestId, 201, { ...item, token, sealed, ...warningsOf(status) });
 }
 
 /**
@@ -54,7 +63,7 @@ export async function rotateToken(ask: Ask): Promise<Response> {
     },
     endsAt: overlapEnd(shape.overlap_seconds, nowMs),
   });
-  return answerJson(ask.requestId, 201, madeItem(valueOf(made), token, nowMs));
+  return answerMade(ask, valueOf(made), { id, token });
 }
 
 /** Those that this administrator may manage. */
