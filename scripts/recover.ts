@@ -2,6 +2,8 @@
  * `npm run recover [LOG] [--yes]`: brings logs that are frozen, or cannot be sealed, back to work, after a person looked. Shows
  * what was found and what would be done, asks, builds a new index beside the old one (which is kept), and seals
  * the entry that says so. Exit code 0: done, or nothing to do; 1: not possible; 2: could not look, or was not confirmed.
+ *
+ * `npm run recover -- --new-log-key [--vkey FILE]…`: the same for all logs, under a new log key in the place of one that is lost.
  */
 import { randomBytes } from "node:crypto";
 import { createInterface } from "node:readline/promises";
@@ -10,7 +12,9 @@ import { RecoveryRefused } from "../storage/flow/recover.ts";
 import { readCommand, ConfigError } from "./config.ts";
 import { withStores } from "./parts/stores.ts";
 import { Recovery } from "./recover/recovery.ts";
-import { formatPlan } from "./recover/table.ts";
+import { replaceLogKey } from "./recover/replace-log-key.ts";
+import { formatDone, formatPlan } from "./recover/table.ts";
+import { userPath } from "./verify/source.ts";
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
@@ -24,7 +28,18 @@ try {
 async function main(): Promise<number> {
   const { config, flags, words } = readCommand(process.argv.slice(2), process.env, {
     yes: { type: "boolean" },
+    "new-log-key": { type: "boolean" },
+    vkey: { type: "string", multiple: true },
   });
+  const yes = flags["yes"] === true;
+  const vkeys = ((flags["vkey"] ?? []) as string[]).map((path) => userPath(path));
+  if (flags["new-log-key"] === true) {
+    if (words.length > 0) throw new ConfigError("Command line:", "--new-log-key is for all logs.");
+    return withStores(config, say, (stores, data) =>
+      replaceLogKey(config, stores, data, { vkeys, yes, say }),
+    );
+  }
+  if (vkeys.length > 0) throw new ConfigError("--vkey", "goes with --new-log-key only.");
   const [log = null] = words;
   if (words.length > 1)
     throw new ConfigError("Command line:", "one log at a time, or none for all.");
@@ -34,7 +49,7 @@ async function main(): Promise<number> {
   return withStores(config, say, async (stores, data) => {
     const recovery = await Recovery.open(stores, data, { randomBytes, say });
     try {
-      return await recover(recovery, log, flags["yes"] === true);
+      return await recover(recovery, log, yes);
     } finally {
       await recovery.close();
     }
@@ -57,10 +72,7 @@ async function recover(recovery: Recovery, log: string | null, yes: boolean): Pr
     return 2;
   }
   const { aside, heads } = await recovery.run(assessments, chosen);
-  const sizes = [...heads].map(([name, { size }]) => `${name} ${size}`).join(", ");
-  process.stdout.write(
-    `Recovered and sealed: ${sizes}. The old index is kept in ${aside}.\nnpm start goes on from here.\n`,
-  );
+  process.stdout.write(`${formatDone(heads, aside)}\nnpm start goes on from here.\n`);
   return 0;
 }
 

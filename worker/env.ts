@@ -25,6 +25,8 @@ export interface Env {
   readonly INDELIBLE_S3_SECRET_KEY: string;
   /** The log key's seed; only the ledger reads it. */
   readonly INDELIBLE_LOG_KEY: string;
+  /** Public keys, base64 with commas between them, of log keys that were lost and replaced. */
+  readonly INDELIBLE_REPLACED_LOG_KEYS?: string;
   readonly INDELIBLE_OPERATOR_SECRET: string;
   /** Where the public socket listens, `host:port`; not known on an edge. */
   readonly INDELIBLE_LISTEN?: string;

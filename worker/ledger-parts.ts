@@ -37,6 +37,7 @@ export async function ledgerParts(env: Env, storage: DurableObjectStorage): Prom
     vault: new MinioVault(vaultConfigOf(env)),
     memo: new StorageMemo(storage),
     logKey: await seedSigner(fromBase64(textOf(env, "INDELIBLE_LOG_KEY"))),
+    replacedKeys: replacedKeysOf(env),
     receiptKey: await newKeyPairSigner(),
     clock: { nowMs: () => Date.now() },
     alarm: storageAlarm(storage),
@@ -46,6 +47,13 @@ export async function ledgerParts(env: Env, storage: DurableObjectStorage): Prom
     randomBytes: (length) => randomBytes(length),
     report,
   };
+}
+
+function replacedKeysOf({ INDELIBLE_REPLACED_LOG_KEYS: texts = "" }: Env): Uint8Array[] {
+  return texts
+    .split(",")
+    .filter((text) => text !== "")
+    .map(fromBase64);
 }
 
 export function ledgerSettings(env: Env): Settings {

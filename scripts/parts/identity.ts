@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { makeToken, TOKEN_RANDOM_BYTES, tokenSha256Hex } from "../../storage/token.ts";
 import { ConfigError } from "../config.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { logKeyPath, readLogKey, readReplacedKeys, SEED_BYTES } from "./log-key.ts";
 import { readSecret, readSecretJson, writeSecret } from "./secret-file.ts";
 
 export interface TokenIdentity {
@@ -22,11 +23,11 @@ interface InstanceFile {
 export interface Identity extends InstanceFile {
   /** Base64 of the 32-byte Ed25519 seed that signs what is sealed. */
   readonly logKey: string;
+  /** Public keys of log keys that were lost and replaced. */
+  readonly replacedKeys: readonly Uint8Array[];
   /** This is the first start. */
   readonly isNew: boolean;
 }
-
-const SEED_BYTES = 32;
 
 /** Reads the instance's identity, or makes one. A configured origin must be the one that holds. */
 export async function loadIdentity(data: DataFolder, origin: string | null): Promise<Identity> {
@@ -39,39 +40,25 @@ export async function loadIdentity(data: DataFolder, origin: string | null): Pro
       `is ${origin}, but this instance is ${file.origin} for good: its checkpoints are signed under that name.`,
     );
   }
-  const logKey = await readSecret(logKeyPath(data));
-  if (logKey === null) {
-    throw new Error(
-      `The log key ${logKeyPath(data)} is gone. Put back the copy that you keep elsewhere. ` +
-        "If it is lost, the logs end at their sealed head: see npm run recover -- --new-log-key.",
-    );
-  }
-  return { ...file, logKey: checkSeed(logKey, logKeyPath(data)), isNew: false };
+  const logKey = await readLogKey(data);
+  return { ...file, logKey, replacedKeys: await readReplacedKeys(data), isNew: false };
 }
 
 async function makeIdentity(data: DataFolder, origin: string): Promise<Identity> {
   const path = logKeyPath(data);
   // A log key that is already there was put there: by a person, or by a first start that was cut.
-  const kept = await readSecret(path);
-  const logKey = kept ?? randomBytes(SEED_BYTES).toString("base64");
-  if (kept === null) await writeSecret(path, logKey);
+  if ((await readSecret(path)) === null) {
+    await writeSecret(path, randomBytes(SEED_BYTES).toString("base64"));
+  }
+  const logKey = await readLogKey(data);
   const tokens = { admin: await newToken(data, "admin"), demo: await newToken(data, "demo") };
   const file: InstanceFile = { origin, tokens };
   await writeSecret(data.path("instance.json"), JSON.stringify(file, null, 2));
-  return { ...file, logKey: checkSeed(logKey, path), isNew: true };
+  return { ...file, logKey, replacedKeys: await readReplacedKeys(data), isNew: true };
 }
 
 async function newToken(data: DataFolder, name: string): Promise<TokenIdentity> {
   const { id, token } = makeToken(randomBytes(TOKEN_RANDOM_BYTES));
   await writeSecret(data.path("tokens", name), token);
   return { id, sha256: tokenSha256Hex(token) };
-}
-
-function logKeyPath(data: DataFolder): string {
-  return data.keyPath("log.key");
-}
-
-function checkSeed(logKey: string, path: string): string {
-  if (Buffer.from(logKey, "base64").length === SEED_BYTES) return logKey;
-  throw new Error(`${path} does not hold ${SEED_BYTES} bytes in base64.`);
 }

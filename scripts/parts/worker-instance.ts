@@ -4,12 +4,16 @@
  */
 import { randomBytes } from "node:crypto";
 import { migrate } from "../../storage/index/migrate.ts";
+import { toBase64 } from "../../storage/log/bytes.ts";
+import { MinioVault } from "../../storage/vault/vault.ts";
 import { type Config, ConfigError } from "../config.ts";
 import { bundleWorker } from "./bundle.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
 import { urlOf } from "./listener.ts";
+import { logKeyPath, publicKeyOf } from "./log-key.ts";
 import { Operator, type OperatorAnswer } from "./operator.ts";
+import { assertOwnVault } from "./own-vault.ts";
 import type { Part } from "./part.ts";
 import { type Say, startStores, type Stores } from "./stores.ts";
 import { Supervisor } from "./supervise.ts";
@@ -44,6 +48,9 @@ export async function startInstance(
     startStores(config, data, say),
     bundleWorker(say),
   ]);
+  const logKeys = [await publicKeyOf(identity.logKey), ...identity.replacedKeys];
+  const vault = new MinioVault(stores.vault);
+  await assertOwnVault(vault, identity.origin, logKeys, logKeyPath(data));
   await migrateIndex(config, stores);
 
   const operatorSecret = randomBytes(32).toString("base64url");
@@ -135,6 +142,7 @@ function sayWorkerLine(line: string, say: Say): void {
 function workerVars(config: Config, identity: Identity, stores: Stores): Record<string, string> {
   return {
     INDELIBLE_ORIGIN: identity.origin,
+    INDELIBLE_REPLACED_LOG_KEYS: identity.replacedKeys.map(toBase64).join(","),
     INDELIBLE_LISTEN: `${config.listen.host}:${config.listen.port}`,
     INDELIBLE_SEAL_SECONDS: String(config.sealSeconds),
     INDELIBLE_SEAL_ENTRIES: String(config.sealEntries),

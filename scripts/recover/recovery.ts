@@ -14,6 +14,7 @@ import {
   RecoveryRefused,
   retentionDays,
 } from "../../storage/flow/recover.ts";
+import type { NewEvent } from "../../storage/flow/append.ts";
 import { refill } from "../../storage/flow/refill.ts";
 import { EMPTY_HEAD } from "../../storage/flow/chunk.ts";
 import type { Parts, Settings } from "../../storage/flow/state.ts";
@@ -23,7 +24,7 @@ import { migrate } from "../../storage/index/migrate.ts";
 import { newKeyPairSigner, webCryptoVerify } from "../../storage/keys.ts";
 import { SYSTEM_LOG } from "../../storage/log/entry.ts";
 import { ZERO_HASH, type Head } from "../../storage/log/hash.ts";
-import type { Directory } from "../../storage/log/system.ts";
+import { keyAnnounced, type Directory } from "../../storage/log/system.ts";
 import type { IndexHead } from "../../storage/ports.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
 import type { DataFolder } from "../parts/data-folder.ts";
@@ -32,11 +33,17 @@ import type { Say, Stores } from "../parts/stores.ts";
 import { readOwner, type Owner } from "../restore/owner.ts";
 import { fastSha256 } from "../verify/sha256.ts";
 import { MemoFile } from "./memo-file.ts";
+import type { NewLogKey } from "./new-log-key.ts";
 
 export interface RecoveryTools {
   randomBytes(length: number): Uint8Array;
   readonly say: Say;
+  /** Where a lost log key is replaced; else the log key of the data folder signs. */
+  readonly newLogKey?: NewLogKey;
 }
+
+/** What `log.recovered` gives as the reason where nothing but the log key was lost. */
+const LOG_KEY_REPLACED = "log_key_replaced";
 
 /** What a sealer would use; nothing here waits, so the times do not matter. */
 const SEAL = { sealSeconds: 10, sealEntries: 10_000, sealBytes: 8 * 1024 * 1024 };
@@ -48,6 +55,7 @@ export class Recovery {
   readonly #parts: Parts;
   readonly #settings: Settings;
   readonly #say: Say;
+  readonly #newLogKey: NewLogKey | null;
   #directory: Directory | null = null;
 
   static async open(stores: Stores, data: DataFolder, tools: RecoveryTools): Promise<Recovery> {
@@ -58,7 +66,8 @@ export class Recovery {
       );
     }
     const vault = new MinioVault(stores.vault);
-    const owner = await readOwner(data, null, vault);
+    const { newLogKey = null } = tools;
+    const owner = newLogKey?.owner ?? (await readOwner(data, null, vault));
     const { url, authToken, ddlToken } = stores.index;
     await migrate({ url, authToken: ddlToken });
     const parts: Parts = {
@@ -66,6 +75,7 @@ export class Recovery {
       vault,
       memo: new MemoFile(data.path("ledger")),
       logKey: owner.signer,
+      replacedKeys: owner.replaced,
       receiptKey: await newKeyPairSigner(),
       clock: { nowMs: () => Date.now() },
       alarm: { at: async () => {} },
@@ -75,11 +85,18 @@ export class Recovery {
       randomBytes: (length) => tools.randomBytes(length),
       report: (_level, message, fields) => tools.say(`${message} ${JSON.stringify(fields ?? {})}`),
     };
-    return new Recovery(stores, data, owner, parts, tools.say);
+    return new Recovery(stores, data, { owner, newLogKey }, parts, tools.say);
   }
 
-  private constructor(stores: Stores, data: DataFolder, owner: Owner, parts: Parts, say: Say) {
+  private constructor(
+    stores: Stores,
+    data: DataFolder,
+    { owner, newLogKey }: { readonly owner: Owner; readonly newLogKey: NewLogKey | null },
+    parts: Parts,
+    say: Say,
+  ) {
     this.#stores = stores;
+    this.#newLogKey = newLogKey;
     this.#data = data;
     this.#owner = owner;
     this.#parts = parts;
@@ -94,8 +111,9 @@ export class Recovery {
     const one = (log: string, retired: { memo: Head | null; kept: number }[]) => {
       const head = heads.get(log) ?? EMPTY_HEAD;
       const last = memo === null ? null : (memo.get(log) ?? { size: 0, leaf: ZERO_HASH });
-      const query = { log, head, memo: last, retired };
-      return assess(this.#parts, this.#settings, query, log === named);
+      const newLogKey = this.#newLogKey !== null;
+      const query = { log, head, memo: last, retired, newLogKey };
+      return assess(this.#parts, this.#settings, query, newLogKey || log === named);
     };
     const assessments = [await one(SYSTEM_LOG, [])];
     const { kept } = assessments[0] as Assessment;
@@ -112,12 +130,17 @@ export class Recovery {
     return assessments;
   }
 
+  /** What `_system` says as it is kept; there once the logs were assessed. */
+  get directory(): Directory {
+    return this.#directory as Directory;
+  }
+
   /** Recovers the chosen logs; returns where the old index is now, and the heads that lie under lock. */
   async run(
     all: readonly Assessment[],
     chosen: readonly Assessment[],
   ): Promise<{ aside: string; heads: ReadonlyMap<string, IndexHead> }> {
-    const directory = this.#directory as Directory;
+    const { directory } = this;
     for (const { refill: lost } of chosen) {
       for (const { row, before } of lost) {
         this.#say(`Putting ${row.key} again.`);
@@ -125,7 +148,12 @@ export class Recovery {
         await refill(this.#parts, this.#settings, row, before, days);
       }
     }
-    const logs = all.map((assessment) => ({ assessment, recover: chosen.includes(assessment) }));
+    const asked = this.#newLogKey === null ? "requested" : LOG_KEY_REPLACED;
+    const logs = all.map((assessment) => ({
+      ...{ assessment, recover: chosen.includes(assessment), asked },
+      announce: assessment.log === SYSTEM_LOG ? this.#announcements(directory) : [],
+    }));
+    await this.#newLogKey?.keep();
     const building = this.#data.path("libsql.recovering");
     await rm(building, { recursive: true, force: true });
     const recovered = await this.#build(building, logs);
@@ -134,6 +162,18 @@ export class Recovery {
     // What lies under lock now was seen committed; the memo that stood there is named as retired.
     await this.#parts.memo.store(heads);
     return { aside, heads };
+  }
+
+  /** The new log key of each log, where a run that was cut has not said it already. */
+  #announcements({ logs, keys }: Directory): NewEvent[] {
+    const newLogKey = this.#newLogKey;
+    if (newLogKey === null) return [];
+    const announced = (log: string, vkey: string) =>
+      keys.get(log)?.some((key) => key.vkey === vkey) === true;
+    return [...logs.keys()]
+      .map((log) => ({ log, use: "log", vkey: newLogKey.vkey(log) }) as const)
+      .filter(({ log, vkey }) => !announced(log, vkey))
+      .map((key) => keyAnnounced(key));
   }
 
   async #build(dir: string, logs: Parameters<typeof rebuild>[3]) {

@@ -1,5 +1,6 @@
 /** What a recovery found and will do, for a person who has to say yes. */
 import type { Assessment } from "../../storage/flow/recover-assess.ts";
+import type { IndexHead } from "../../storage/ports.ts";
 import { grouped } from "../verify/report.ts";
 
 /** One row a log that is recovered; then, in words, what happens to each. */
@@ -22,6 +23,12 @@ export function formatPlan(logs: readonly Assessment[]): string {
     `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")}`.trimEnd(),
   );
   return [...table, "", ...logs.flatMap(words)].join("\n");
+}
+
+/** What was done. */
+export function formatDone(heads: ReadonlyMap<string, IndexHead>, aside: string): string {
+  const sizes = [...heads].map(([name, { size }]) => `${name} ${size}`).join(", ");
+  return `Recovered and sealed: ${sizes}. The old index is kept in ${aside}.`;
 }
 
 function missing({ missing: range }: Assessment): string {

@@ -6,39 +6,54 @@ import { nodeGzip } from "../../storage/gzip.ts";
 import { seedSigner } from "../../storage/keys.ts";
 import { BATCH_INFLATED_BYTES_MAX, decodeBatch, slotName } from "../../storage/log/batch.ts";
 import { SYSTEM_LOG } from "../../storage/log/entry.ts";
-import { parseVkey, type VerifierKey } from "../../storage/log/note.ts";
+import type { VerifierKey } from "../../storage/log/note.ts";
 import type { Directory } from "../../storage/log/system.ts";
 import { keyOf } from "../../storage/log/vkey.ts";
 import type { Signer, Vault } from "../../storage/ports.ts";
 import { RestoreRefused } from "../../storage/flow/restore.ts";
 import type { DataFolder } from "../parts/data-folder.ts";
-import { readSecret, readSecretJson, writeSecret } from "../parts/secret-file.ts";
+import { publicKeyOf, readLogKey, readReplacedKeys } from "../parts/log-key.ts";
+import { readSecretJson, writeSecret } from "../parts/secret-file.ts";
 
 export interface Owner {
   readonly origin: string;
   readonly signer: Signer;
+  /** Public keys of log keys that were lost and replaced. */
+  readonly replaced: readonly Uint8Array[];
   keysOf(origin: string): readonly VerifierKey[];
 }
 
-/** Throws `RestoreRefused` where the log key is not there. */
+/** Throws where the log key is not there. */
 export async function readOwner(
   data: DataFolder,
   configuredOrigin: string | null,
   vault: Pick<Vault, "get" | "versions">,
 ): Promise<Owner> {
-  const path = data.keyPath("log.key");
-  const seed = await readSecret(path);
-  if (seed === null) {
-    throw new RestoreRefused(
-      `The log key ${path} is not there. Put back the copy that you keep elsewhere. If it is lost, the logs end at ` +
-        "their sealed head: they stay readable and can be verified with their vkeys (npm run verify), but nothing can be added.",
-    );
-  }
+  const seed = await readLogKey(data);
+  const origin = await readOrigin(data, configuredOrigin, vault);
+  return ownerOf(origin, seed, await readReplacedKeys(data));
+}
+
+/** `replaced`: public keys of log keys before this one. */
+export async function ownerOf(
+  origin: string,
+  seed: string,
+  replaced: readonly Uint8Array[],
+): Promise<Owner> {
   const signer = await seedSigner(Buffer.from(seed, "base64"));
+  const keys = [await publicKeyOf(seed), ...replaced];
+  const keysOf = (name: string) => keys.map((publicKey) => keyOf(name, publicKey));
+  return { origin, signer, replaced, keysOf };
+}
+
+/** From `instance.json`, the configuration, or the vault. */
+export async function readOrigin(
+  data: DataFolder,
+  configuredOrigin: string | null,
+  vault: Pick<Vault, "get" | "versions">,
+): Promise<string> {
   const instance = await readSecretJson<{ origin: string }>(data.path("instance.json"));
-  const origin = instance?.origin ?? configuredOrigin ?? (await originOf(vault));
-  const { publicKey } = parseVkey((await signer.signer(`${origin}/${SYSTEM_LOG}`)).vkey);
-  return { origin, signer, keysOf: (name) => [keyOf(name, publicKey)] };
+  return instance?.origin ?? configuredOrigin ?? originOf(vault);
 }
 
 /** What the first batch of `_system` says. Whether it is true shows when its signature is checked under that name. */

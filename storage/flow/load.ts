@@ -7,7 +7,8 @@ import { newFinding, type Finding, type FindingCode } from "../log/findings.ts";
 import type { Head } from "../log/hash.ts";
 import type { LogRecovered } from "../log/system.ts";
 import { parseVkey } from "../log/note.ts";
-import { toHex } from "../log/bytes.ts";
+import { keyOf } from "../log/vkey.ts";
+import { equalBytes, toHex } from "../log/bytes.ts";
 import { HASH_BYTES } from "../log/hash.ts";
 import { VaultError, type IndexHead } from "../ports.ts";
 import { formatTime } from "./append.ts";
@@ -29,6 +30,8 @@ export interface LoadQuery {
   readonly memo: Head | null;
   /** Memos that `log.recovered` entries of this log retired, and the size that each kept. */
   readonly retired: readonly { readonly memo: Head | null; readonly kept: number }[];
+  /** A person is replacing the log key: until that is done, the newest batch is by the one before. */
+  readonly newLogKey?: boolean;
   /** Throws the Refusal that says why no entry may be written now, not even `log.recovered`. */
   assertMayAppend(): void;
 }
@@ -58,12 +61,13 @@ export async function loadLog(parts: Parts, settings: Settings, query: LoadQuery
   );
   const memo = retiredBy.length > 0 ? null : query.memo;
   const context = await walkContext(parts, settings, log);
-  const vault = await readVault(context, sealed, [head.size, memo?.size ?? 0]);
-  if (!vault.listed) {
+  const read = await readVault(context, sealed, [head.size, memo?.size ?? 0]);
+  if (!read.listed) {
     const message =
       "the log cannot be listed in the vault; its batches were looked for by their names";
     parts.report("error", message, { log });
   }
+  const vault = query.newLogKey === true ? read : signedLast(context, read);
   const facts: Facts = {
     index: head,
     vault: vault.head,
@@ -105,6 +109,7 @@ function longerThanRow(log: string, sealed: SealedHead, vault: Head): Finding {
   return newFinding("extra_version", place, `${sealed.size} entries, as the seal says`, found);
 }
 
+/** The log key of today comes first. */
 export async function walkContext(
   parts: Parts,
   settings: Settings,
@@ -112,11 +117,36 @@ export async function walkContext(
 ): Promise<WalkContext> {
   const origin = logOrigin(settings.origin, log);
   const { vkey } = await parts.logKey.signer(origin);
-  return { ...parts, log, origin, keys: [parseVkey(vkey)], locks: true };
+  const replaced = (parts.replacedKeys ?? []).map((publicKey) => keyOf(origin, publicKey));
+  return { ...parts, log, origin, keys: [parseVkey(vkey), ...replaced], locks: true };
+}
+
+/**
+ * The newest batch of a log is by the log key of today: replacing it ends with a batch by the new one in every log.
+ * Else `keys/` was exchanged by hand, and nobody who verifies would have been told.
+ */
+function signedLast(
+  { log, keys: [current] }: Pick<WalkContext, "log" | "keys">,
+  vault: VaultReading,
+): VaultReading {
+  const { newest, newestBatch } = vault;
+  if (newest === null || newestBatch !== "valid" || current === undefined) return vault;
+  const { signers } = newest.batch.checkpoint;
+  if (signers.some(({ publicKey }) => equalBytes(publicKey, current.publicKey))) return vault;
+  const { key: object, versionId: version } = newest.version;
+  const place = { log, first: newest.batch.header.first, object, version };
+  const found = "one that is said to be replaced, and nothing by the one that replaced it";
+  const finding = {
+    ...newFinding("signature_invalid", place, "the log key of this instance", found),
+    hint: "The log key was exchanged by hand. Put the right one back; if it is lost, npm run recover -- --new-log-key.",
+  };
+  return { ...vault, newestBatch: "batch_altered", findings: [finding] };
 }
 
 interface VaultReading {
   readonly head: Head;
+  /** The batch that ends at V; null where there is none. */
+  readonly newest: Pick<SlotBatch, "batch" | "version"> | null;
   readonly newestBatch: Facts["newestBatch"];
   readonly findings: readonly Finding[];
   /** False where the batches were looked for by their names. */
@@ -173,8 +203,8 @@ async function readFrom(
     if (!(error instanceof VaultError) || error.code !== "batch_unreadable") throw error;
     const place = { log: context.log, first: from };
     const findings = [newFinding("batch_unreadable", place, "a readable batch", error.message)];
-    const nothing = { head: EMPTY_HEAD, leaves: new Map<number, string>(), listed: false };
-    return { ...nothing, newestBatch: "batch_unreadable", findings };
+    const nothing = { head: EMPTY_HEAD, newest: null, leaves: new Map<number, string>() };
+    return { ...nothing, newestBatch: "batch_unreadable", findings, listed: false };
   }
 }
 
@@ -184,18 +214,21 @@ async function readSlots(
   sizes: readonly number[],
 ): Promise<Omit<VaultReading, "listed">> {
   let head: Head = EMPTY_HEAD;
+  let newest: VaultReading["newest"] = null;
   const leaves = new Map<number, string>();
   for await (const step of walkLog(context, options)) {
     if (step.kind === "batch") {
-      head = step.read.batch.head;
+      const { batch, version } = step.read;
+      head = batch.head;
+      newest = { batch, version };
       pick(step.read, sizes, leaves);
     } else if (step.kind !== "passed") {
       const [finding] = step.findings;
       const newestBatch = wordFor(finding?.code ?? "batch_unreadable");
-      return { head, newestBatch, findings: step.findings, leaves };
+      return { head, newest, newestBatch, findings: step.findings, leaves };
     }
   }
-  return { head, newestBatch: "valid", findings: [], leaves };
+  return { head, newest, newestBatch: "valid", findings: [], leaves };
 }
 
 function pick(read: SlotBatch, sizes: readonly number[], leaves: Map<number, string>): void {

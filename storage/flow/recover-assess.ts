@@ -10,6 +10,7 @@ import type { Finding } from "../log/findings.ts";
 import { ZERO_HASH, type Head } from "../log/hash.ts";
 import { LineChecker } from "../log/line-check.ts";
 import type { Index, IndexHead, SealRow, Vault } from "../ports.ts";
+import { KeyOrder } from "./key-order.ts";
 import { loadLog, walkContext, type LoadQuery } from "./load.ts";
 import { readLines, type IndexLine } from "./read-lines.ts";
 import { headAfter, type Before } from "./slot.ts";
@@ -133,11 +134,13 @@ async function followVault(
 ): Promise<Followed> {
   const context = await walkContext(parts, settings, log);
   const refill: LostBatch[] = [];
+  const order = new KeyOrder();
   let end = CHAIN_START;
   for (;;) {
     let wrong: Finding | null = null;
     const before: Before = end;
-    for await (const step of walkLog(context, { from: end.size, before, goOn: false, ahead: 2 })) {
+    const options = { from: end.size, before, goOn: false, ahead: 2, order };
+    for await (const step of walkLog(context, options)) {
       if (step.kind === "batch") {
         end = { ...headAfter(step.read), timeMs: step.read.batch.times.at(-1) as number };
       } else if (step.kind !== "passed") wrong = step.findings[0] ?? null;

@@ -6,13 +6,13 @@
 import { decodeLine, SYSTEM_LOG } from "../log/entry.ts";
 import { Directory, logRecovered, type LogRecovered } from "../log/system.ts";
 import type { Index, IndexHead } from "../ports.ts";
-import { planAppend, type NewEvent } from "./append.ts";
+import type { NewEvent } from "./append.ts";
 import { EMPTY_HEAD } from "./chunk.ts";
 import { commitSurely } from "./commit.ts";
 import { walkContext } from "./load.ts";
 import { importLines } from "./import-lines.ts";
 import { CHAIN_START, keptLines, type Assessment } from "./recover-assess.ts";
-import { Refusal } from "./refusal.ts";
+import { planEvents } from "./recovered.ts";
 import { restoreLog, type RestoreOptions } from "./restore.ts";
 import { sealLog } from "./seal.ts";
 import { sealRowsFrom } from "./seal-rows.ts";
@@ -29,6 +29,16 @@ export interface Recovered {
   readonly recovery: LogRecovered;
 }
 
+/** A log, and whether it is recovered or taken over as it is. */
+export interface ToRebuild {
+  readonly assessment: Assessment;
+  readonly recover: boolean;
+  /** The reason that `log.recovered` gives for a log with which nothing was wrong. */
+  readonly asked?: string;
+  /** What is to be said before `log.recovered`, in the same commit. */
+  readonly announce?: readonly NewEvent[];
+}
+
 /** Lines gathered for one import. */
 const GATHERED_BYTES_MAX = 3_000_000;
 
@@ -37,10 +47,10 @@ export async function rebuild(
   parts: Parts,
   next: Index,
   options: Pick<RestoreOptions, "origin" | "keysOf" | "onBatch">,
-  logs: readonly { readonly assessment: Assessment; readonly recover: boolean }[],
+  logs: readonly ToRebuild[],
 ): Promise<Recovered[]> {
   const recovered: Recovered[] = [];
-  for (const { assessment, recover } of logs) {
+  for (const { assessment, recover, asked, announce = [] } of logs) {
     if (!recover) {
       await takeOver(parts, next, options, assessment);
       continue;
@@ -50,8 +60,9 @@ export async function rebuild(
       const what = `${assessment.log} has ${head.size} entries instead of ${assessment.kept}`;
       throw new RecoveryRefused(`${what}: vault or index changed meanwhile.`);
     }
-    const recovery = recoveryOf(assessment);
+    const recovery = recoveryOf(assessment, asked);
     const after = await append({ ...parts, index: next }, assessment.log, head, [
+      ...announce,
       logRecovered(recovery),
     ]);
     recovered.push({ log: assessment.log, head: after, recovery });
@@ -59,11 +70,14 @@ export async function rebuild(
   return recovered;
 }
 
-/** The fields of `log.recovered`. */
-export function recoveryOf({ log, finding, kept, missing, memo }: Assessment): LogRecovered {
+/** The fields of `log.recovered`; `asked`: why, where nothing was wrong with the log. */
+function recoveryOf(
+  { log, finding, kept, missing, memo }: Assessment,
+  asked = "requested",
+): LogRecovered {
   return {
     log,
-    reason: finding?.code ?? "requested",
+    reason: finding?.code ?? asked,
     kept,
     missing_from: missing?.from ?? null,
     missing_to: missing?.to ?? null,
@@ -153,18 +167,10 @@ async function append(
   head: IndexHead,
   events: readonly NewEvent[],
 ): Promise<IndexHead> {
-  const { commits, heads, outcomes } = planAppend([{ log, by: "system", events }], {
-    nowMs: parts.clock.nowMs(),
-    sha256: parts.sha256,
-    randomBytes: (length) => parts.randomBytes(length),
-    head: () => head,
-    known: new Map(),
-  });
-  const [outcome] = outcomes;
-  if (outcome instanceof Refusal) throw outcome;
-  const result = await commitSurely(parts.index, commits);
+  const planned = planEvents(parts, log, head, events);
+  const result = await commitSurely(parts.index, planned.commits);
   if (result.kind !== "committed") throw new RecoveryRefused(`${log} was written meanwhile.`);
-  return heads.get(log) ?? head;
+  return planned.head;
 }
 
 /**

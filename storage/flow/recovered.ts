@@ -6,35 +6,25 @@ import { decodeLine } from "../log/entry.ts";
 import type { Head } from "../log/hash.ts";
 import { logRecovered, type LogRecovered } from "../log/system.ts";
 import type { ChunkCommit, IndexHead } from "../ports.ts";
-import { planAppend } from "./append.ts";
+import { planAppend, type NewEvent } from "./append.ts";
 import { sameHead } from "./chunk.ts";
 import { readLines } from "./read-lines.ts";
 import { Refusal } from "./refusal.ts";
 import type { Parts } from "./state.ts";
 
-export interface PlannedRecovery {
+export interface Planned {
   readonly commits: readonly ChunkCommit[];
   readonly head: IndexHead;
-  readonly recovery: LogRecovered;
 }
 
-/** The commit of `log.recovered` on top of `head`, which is where the vault ends. Throws `clock_backwards`. */
-export function planRecovery(
+/** The commit of events of the instance's own on top of `head`. Throws `clock_backwards`. */
+export function planEvents(
   parts: Parts,
   log: string,
   head: IndexHead,
-  memo: Head | null,
-): PlannedRecovery {
-  const recovery: LogRecovered = {
-    log,
-    reason: "unproven",
-    kept: head.size,
-    missing_from: head.size,
-    missing_to: null,
-    memo: memo === null ? null : { size: memo.size, leaf: memo.leaf },
-  };
-  const job = { log, by: "system", events: [logRecovered(recovery)] };
-  const { commits, heads, outcomes } = planAppend([job], {
+  events: readonly NewEvent[],
+): Planned {
+  const { commits, heads, outcomes } = planAppend([{ log, by: "system", events }], {
     nowMs: parts.clock.nowMs(),
     sha256: parts.sha256,
     randomBytes: (length) => parts.randomBytes(length),
@@ -43,7 +33,25 @@ export function planRecovery(
   });
   const [outcome] = outcomes;
   if (outcome instanceof Refusal) throw outcome;
-  return { commits, head: heads.get(log) ?? head, recovery };
+  return { commits, head: heads.get(log) ?? head };
+}
+
+/** The commit of `log.recovered` on top of `head`, which is where the vault ends. Throws `clock_backwards`. */
+export function planRecovery(
+  parts: Parts,
+  log: string,
+  head: IndexHead,
+  memo: Head | null,
+): Planned & { readonly recovery: LogRecovered } {
+  const recovery: LogRecovered = {
+    log,
+    reason: "unproven",
+    kept: head.size,
+    missing_from: head.size,
+    missing_to: null,
+    memo: memo === null ? null : { size: memo.size, leaf: memo.leaf },
+  };
+  return { ...planEvents(parts, log, head, [logRecovered(recovery)]), recovery };
 }
 
 /** The fields of `log.recovered` where that is the log's last entry. */

@@ -32,6 +32,7 @@ import {
 } from "../ports.ts";
 import { formatTime } from "./append.ts";
 import { formatFrontier } from "./chunk.ts";
+import type { KeyOrder } from "./key-order.ts";
 import type { SealedHead } from "./state.ts";
 
 const DAY_MS = 86_400_000;
@@ -118,16 +119,20 @@ export async function readVersions(
   return readings;
 }
 
-/** The second half: which version counts, given what came before. */
+/** The second half: which version counts, given what came before, and whose keys signed that. */
 export function judgeSlot(
   context: Pick<SlotContext, "log">,
   readings: readonly VersionReading[],
   before: Before,
+  order?: KeyOrder,
 ): SlotReading {
   const findings: Finding[] = [];
   const valid: SlotBatch[] = [];
   for (const reading of readings) {
-    const wrong = "code" in reading ? reading : misplaced(context, reading, before);
+    const wrong =
+      "code" in reading
+        ? reading
+        : (misplaced(context, reading, before) ?? outOfOrder(context, reading, order));
     if (wrong !== null) findings.push(wrong);
     else valid.push(reading as SlotBatch);
   }
@@ -266,6 +271,18 @@ function misplaced(
   if (header.frontier.join("") === before.frontier) return null;
   const found = "the frontier is not that of the batches before";
   return about(context, version, "root_mismatch", "the frontier after the batch before", found);
+}
+
+/** A true batch, but by a log key that another one has followed. */
+function outOfOrder(
+  context: Pick<SlotContext, "log">,
+  { batch, version }: SlotBatch,
+  order: KeyOrder | undefined,
+): Finding | null {
+  if (order === undefined || order.allows(batch.checkpoint.signers)) return null;
+  const expected = "the log key of the batch before";
+  const found = "one that had been replaced by then";
+  return about(context, version, "signature_invalid", expected, found);
 }
 
 /** `wantedMs`: the date up to which the version has to be locked at least. */

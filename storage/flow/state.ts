@@ -91,6 +91,8 @@ export interface Parts {
   readonly memo: Memo;
   /** Signs sealed checkpoints, under the log's origin. */
   readonly logKey: Signer;
+  /** Public keys of log keys that were replaced: what they signed still counts, up to where the next one took over. */
+  readonly replacedKeys?: readonly Uint8Array[];
   /** Signs acknowledgements, under `<origin>/receipt`; a new key pair at each start. */
   readonly receiptKey: Signer;
   readonly clock: Clock;

@@ -10,6 +10,7 @@ import type { Head } from "../log/hash.ts";
 import { VaultError, type ObjectVersion } from "../ports.ts";
 import { treeAt } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
+import { KeyOrder } from "./key-order.ts";
 import type { Remembered } from "./remembered.ts";
 import { sealRowsFrom, SealRows } from "./seal-rows.ts";
 import {
@@ -86,6 +87,7 @@ class LogVerifier {
   readonly #comparing = new Set<Promise<void>>();
   readonly #rows: SealRows | null;
   #before: NonNullable<Before> = AT_START as NonNullable<Before>;
+  readonly #order = new KeyOrder();
   #timeMs: number | null = null;
   #root: Uint8Array | null = null;
   #entries = 0;
@@ -157,7 +159,8 @@ class LogVerifier {
 
   async #steps(what: "all" | "batches", keys?: readonly string[]): Promise<void> {
     const { size: from } = this.#before;
-    const options = { from, before: this.#before, goOn: true, ahead: AHEAD };
+    const going = { goOn: true, ahead: AHEAD, order: this.#order };
+    const options = { from, before: this.#before, ...going };
     for await (const step of walkLog(this.#context, keys ? { ...options, keys } : options)) {
       if (step.kind === "batch" || what === "all") this.#findings.addAll(step.findings);
       if (step.kind === "batch") await this.#batch(step.read);

@@ -6,6 +6,7 @@ import { parseSlotName, slotName } from "../log/batch.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
 import { ZERO_HASH } from "../log/hash.ts";
 import type { ObjectVersion, Vault } from "../ports.ts";
+import { KeyOrder } from "./key-order.ts";
 import {
   headAfter,
   judgeSlot,
@@ -48,6 +49,8 @@ export interface WalkOptions {
    * other while they go on without a hole.
    */
   readonly keys?: readonly string[] | "next";
+  /** Which keys signed what came before: for a walk that goes on where another one ended. */
+  readonly order?: KeyOrder;
 }
 
 export const AT_START: Before = { size: 0, leaf: ZERO_HASH, frontier: "" };
@@ -56,6 +59,7 @@ export const AT_START: Before = { size: 0, leaf: ZERO_HASH, frontier: "" };
 const AHEAD_BYTES_MAX = 16 * 1024 * 1024;
 
 export async function* walkLog(context: WalkContext, options: WalkOptions): AsyncGenerator<Step> {
+  const { order = new KeyOrder() } = options;
   let before = options.before;
   let size = options.from;
   let afterInvalid = false;
@@ -83,7 +87,7 @@ export async function* walkLog(context: WalkContext, options: WalkOptions): Asyn
       before = null;
     }
     afterInvalid = false;
-    const { valid, findings } = judgeSlot(context, await reading, before);
+    const { valid, findings } = judgeSlot(context, await reading, before, order);
     if (valid === null) {
       yield { kind: "invalid", key, findings };
       if (!options.goOn) return;
@@ -93,6 +97,7 @@ export async function* walkLog(context: WalkContext, options: WalkOptions): Asyn
       afterInvalid = true;
       continue;
     }
+    order.take(valid.batch.checkpoint.signers);
     yield { kind: "batch", read: valid, findings };
     before = headAfter(valid);
     size = before.size;

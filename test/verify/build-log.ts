@@ -27,6 +27,8 @@ export interface BuildOptions {
   readonly log?: string;
   readonly origin?: string;
   readonly signer?: typeof logSigner;
+  /** Another signer for a batch, by its number from 0: where a log key was replaced. */
+  readonly signerOf?: (batch: number) => typeof logSigner;
   /** Sizes of the batches, in order. */
   readonly batches: readonly number[];
   readonly retentionDays?: number;
@@ -64,7 +66,7 @@ export async function buildLog(options: BuildOptions): Promise<BuiltLog> {
   const notes: string[] = [];
   const keep = options.batches.reduce((sum, count) => sum + count, 0) <= LINES_KEPT_MAX;
   let prev = ZERO_HASH;
-  for (const count of options.batches) {
+  for (const [number, count] of options.batches.entries()) {
     const header = {
       first: tree.size,
       frontier: tree.frontier().map(toHex),
@@ -82,7 +84,9 @@ export async function buildLog(options: BuildOptions): Promise<BuiltLog> {
       prev = toHex(leaf);
       batch.push(text);
     }
-    const checkpoint = await signCheckpoint({ origin, size: tree.size, root: tree.root() }, signer);
+    const signing = (await options.signerOf?.(number).signer(origin)) ?? signer;
+    const signed = { origin, size: tree.size, root: tree.root() };
+    const checkpoint = await signCheckpoint(signed, signing);
     const object = await nodeGzip.gzip(encodeBatch({ header, lines: batch, checkpoint }));
     await options.put(slotName(log, header.first), object, timeMs(tree.size - 1));
     notes.push(checkpoint);
