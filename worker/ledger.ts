@@ -111,7 +111,10 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   append(request: AppendRequest) {
     return this.#answer(async ({ ledger, uses }): Promise<AppendAnswer> => {
       assertAlive(ledger, request.principal);
-      uses.note(request.principal.tokenId);
+      // Who signed in elsewhere has no token here.
+      if (ledger.directory.tokens.has(request.principal.tokenId)) {
+        uses.note(request.principal.tokenId);
+      }
       const { log, principal, events } = request;
       if (log.startsWith("_"))
         throw new Refusal("forbidden", `${log} takes entries from the instance only`);

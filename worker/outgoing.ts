@@ -68,12 +68,16 @@ export function outgoingCalls(fetchFrom: Fetch, privateAllowed: boolean): Call {
 }
 
 function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  // What workerd says of a refused connection and of a refused address alike.
+  if (!message.startsWith("internal error")) return message;
+  return `it cannot be reached, or is a private address, which is not allowed (${message})`;
 }
 
 /** Without the binding, on an edge, nothing inside can be reached anyway. */
 export function callsOf(env: Env): Call {
-  const outside = env.OUTSIDE;
-  const fetchFrom: Fetch = outside === undefined ? fetch : (url, init) => outside.fetch(url, init);
-  return outgoingCalls(fetchFrom, env.INDELIBLE_ALLOW_PRIVATE_ADDRESSES === "on");
+  // One shape for both, whose types differ between workerd and Node in what is not used here.
+  const network = (env.OUTSIDE ?? globalThis) as unknown as { readonly fetch: Fetch };
+  const privateAllowed = env.INDELIBLE_ALLOW_PRIVATE_ADDRESSES === "on";
+  return outgoingCalls((url, init) => network.fetch(url, init), privateAllowed);
 }

@@ -17,11 +17,14 @@ export interface SigningKey {
   readonly publicKey: CryptoKey;
   /** With the private part, the key id and the algorithm. */
   readonly jwk: JWK;
+  readonly publicJwk: JWK;
 }
 
 export async function newSigningKey(kid: string, alg: string): Promise<SigningKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
-  return { privateKey, publicKey, jwk: { ...(await exportJWK(privateKey)), kid, alg, use: "sig" } };
+  const named = { kid, alg, use: "sig" };
+  const jwk = { ...(await exportJWK(privateKey)), ...named };
+  return { privateKey, publicKey, jwk, publicJwk: { ...(await exportJWK(publicKey)), ...named } };
 }
 
 export interface IssuerOptions {
