@@ -6,10 +6,10 @@ import { Refusal } from "./refusal.ts";
 export function differenceOf(known: LogRecord, change: LogChanged): LogChanged | null {
   const { retention_days: days, description, public: isPublic } = change;
   if (days !== undefined && days < known.retentionDays) {
-    throw refused("retention_days", `is ${known.retentionDays} and can only be lengthened`);
+    throw refused("retention_days", `is ${known.retentionDays} days, which can only be lengthened`);
   }
   if (isPublic === true && known.name.startsWith("_")) {
-    throw refused("public", "the instance's own logs are for those whom it trusts");
+    throw refused("public", "a log of the instance itself is never public");
   }
   const differing = {
     ...(days === undefined || days === known.retentionDays ? {} : { retention_days: days }),
