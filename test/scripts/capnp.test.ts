@@ -50,6 +50,8 @@ test("modules, bindings, objects and sockets", () => {
     `(className = "Ledger", uniqueKey = "indelible-Ledger", preventEviction = true, enableSql = true)`,
     `(className = "Other", uniqueKey = "indelible-Other", preventEviction = true, enableSql = false)`,
     `compatibilityFlags = ["nodejs_compat"]`,
+    `(name = "OUTSIDE", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))`,
+    `(name = "OUTSIDE", service = "OUTSIDE")`,
     `entrypoint = "Operator"`,
   ]) {
     assert.ok(config.includes(part), part);
