@@ -34,16 +34,10 @@ test("it runs until it is told to stop, comes back when it dies, and leaves noth
   assert.deepEqual(findProcesses("PART_OF_INDELIBLE_AT", join(dir, "gateway")), []);
 });
 
-test("without a store, or with an address that is none, it says which setting is wrong", async () => {
-  for (const [upstream, said] of [
-    ["", /^INDELIBLE_GATEWAY_UPSTREAM is missing/],
-    ["minio:9000", /^INDELIBLE_GATEWAY_UPSTREAM must be a URL/],
-    ["http://minio:9000/path", /^INDELIBLE_GATEWAY_UPSTREAM must be a store's address/],
-  ] as const) {
-    const gateway = start({ INDELIBLE_GATEWAY_UPSTREAM: upstream });
-    assert.equal(await gateway.ended, 2);
-    assert.match(gateway.output(), said);
-  }
+test("without a store it says which setting is missing", async () => {
+  const gateway = start({});
+  assert.equal(await gateway.ended, 2);
+  assert.match(gateway.output(), /^INDELIBLE_GATEWAY_UPSTREAM is missing/);
 });
 
 function start(env: Readonly<Record<string, string>>) {

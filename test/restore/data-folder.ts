@@ -43,18 +43,15 @@ export interface Ran {
 export interface FolderOptions {
   readonly batches: readonly number[];
   readonly event?: (seq: number) => string;
-  /** Settings, as flags of every command. */
-  readonly flags?: readonly string[];
 }
 
 /** Sealed in the vault, restored into the index. */
 export async function makeFolder(t: TestContext, options: FolderOptions): Promise<TestFolder> {
   const dir = await mkdtemp(join(tmpdir(), "indelible-folder-"));
   t.after(() => rm(dir, { recursive: true }));
-  const flags = ["--data", dir, ...(options.flags ?? [])];
   const startMs = Date.now() - 60_000;
   const inFolder = <T>(use: (stores: Stores) => Promise<T>): Promise<T> => {
-    const { config } = readCommand(flags, {});
+    const { config } = readCommand(["--data", dir], {});
     return withStores(config, () => {}, use);
   };
   const built = await inFolder(async (stores) => {
@@ -74,7 +71,7 @@ export async function makeFolder(t: TestContext, options: FolderOptions): Promis
     ...built,
     dir,
     databaseFile: join(dir, "libsql", "dbs", "127", "data"),
-    run: (verb, ...args) => runVerb(verb, [...flags, ...args]),
+    run: (verb, ...args) => runVerb(verb, ["--data", dir, ...args]),
     withStores: inFolder,
   };
 }

@@ -98,6 +98,9 @@ test("a wrong value is refused with its key's name", () => {
       ...["https://a.example.org,http://b.example.org", "https://u:p@app.example.org"],
     ],
     INDELIBLE_LIBSQL_URL: ["file:x.db", "http://user:password@host"],
+    INDELIBLE_INDEX_ENCRYPTION: ["yes", "1", "ON"],
+    INDELIBLE_GATEWAY_UPSTREAM: ["minio:9000", "http://minio:9000/path", "http://u:p@minio"],
+    INDELIBLE_GATEWAY_LISTEN: ["8788"],
     INDELIBLE_LOGS: ["anything"],
     INDELIBLE_data: ["wrong case"],
   })) {
