@@ -5,6 +5,7 @@
 import { READERS, ROLES, type Rule } from "./access.ts";
 import type { Ask } from "./ask.ts";
 import { decideApproval, listApprovals } from "./routes/approvals.ts";
+import { answerDescription } from "./openapi/document.ts";
 import { append } from "./routes/append.ts";
 import { getEntry, listEntries } from "./routes/entries.ts";
 import { healthz, metrics, readyz } from "./routes/health.ts";
@@ -64,6 +65,7 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, tlogTile),
   route("GET", "/healthz", ANYONE, healthz),
   route("GET", "/readyz", ANYONE, readyz),
+  route("GET", "/openapi.json", ANYONE, (ask) => answerDescription(ask, ROUTES)),
   route("GET", "/metrics", { for: "metrics" }, metrics),
 ];
 

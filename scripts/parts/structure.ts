@@ -37,7 +37,15 @@ const ROOMS: readonly Room[] = [
   {
     path: "worker/",
     rooms: ["storage/", "FORMAT.md"],
-    packages: ["hono", "valibot", "jose", "cloudflare:*", "node:*", "@cloudflare/workers-types"],
+    packages: [
+      "hono",
+      "valibot",
+      "@valibot/to-json-schema",
+      "jose",
+      "cloudflare:*",
+      "node:*",
+      "@cloudflare/workers-types",
+    ],
   },
   { path: "scripts/", rooms: ["storage/"], packages: null },
   { path: "test/", rooms: ["storage/", "worker/", "scripts/"], packages: null },

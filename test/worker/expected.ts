@@ -30,6 +30,7 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
   "GET /readyz": "anyone",
+  "GET /openapi.json": "anyone",
   "GET /metrics": ROLES,
 };
 

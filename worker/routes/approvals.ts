@@ -13,13 +13,13 @@ const APPROVALS_MAX = 1_000;
 
 const DECISION = "approve or refuse";
 
-const DecisionShape = v.strictObject({
+export const DecisionShape = v.strictObject({
   decision: v.picklist(["approve", "refuse"], DECISION),
   reason: v.optional(Description, ""),
 });
 
-const STATES = ["pending", "granted", "refused", "expired"] as const;
-type State = (typeof STATES)[number];
+export const APPROVAL_STATES = ["pending", "granted", "refused", "expired"] as const;
+type State = (typeof APPROVAL_STATES)[number];
 
 function stateOf({ decision, expiresAt }: ApprovalStatus, nowMs: number): State {
   if (decision !== null) return decision.granted ? "granted" : "refused";
@@ -52,7 +52,7 @@ export function answerWaiting(ask: Ask, { approval, sealed }: Waiting, members: 
 /** Those that this administrator could decide, newest first; `state` picks some of them. */
 export async function listApprovals(ask: Ask): Promise<Response> {
   const principal = principalOf(ask);
-  const wanted = ask.query.oneOf("state", STATES);
+  const wanted = ask.query.oneOf("state", APPROVAL_STATES);
   const nowMs = ask.services.nowMs();
   const approvals = valueOf(await ask.services.ledger.approvals())
     .filter((approval) => mayApprove(principal, approval))

@@ -30,13 +30,13 @@ const RetentionDays = v.pipe(
   v.maxValue(RETENTION_DAYS_MAX, RETENTION),
 );
 
-const LogChangeShape = v.strictObject({
+export const LogChangeShape = v.strictObject({
   retention_days: v.exactOptional(RetentionDays),
   description: v.exactOptional(Description),
   public: v.exactOptional(v.boolean("true or false")),
 });
 
-const NewLogShape = v.strictObject({
+export const NewLogShape = v.strictObject({
   name: v.pipe(v.string(NAME), v.check(isLogName, NAME)),
   retention_days: RetentionDays,
   description: v.optional(Description, ""),

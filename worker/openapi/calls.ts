@@ -1,0 +1,167 @@
+/** What each call of the table of routes takes and gives, by the route's name; `document.ts` makes one description of both. */
+import { NDJSON_TYPE, TEXT_TYPE } from "../answer.ts";
+import { ARRAY_EVENTS_MAX } from "../events.ts";
+import { METRICS_TYPE } from "../metrics.ts";
+import { DecisionShape } from "../routes/approvals.ts";
+import { LogChangeShape, NewLogShape } from "../routes/logs.ts";
+import { NewTokenShape, RotationShape } from "../token-shape.ts";
+import { listOf, objectWith, ref, schemaOf, type Schema } from "./schemas.ts";
+
+/** Schemas by media type; `null`: bytes or text of which JSON Schema has nothing to say. */
+export type Content = Readonly<Record<string, Schema | null>>;
+
+export interface CallDescription {
+  /** Unique; what generated clients call it. */
+  readonly id: string;
+  readonly summary: string;
+  readonly body?: Content;
+  readonly isBodyOptional?: true;
+  /** By status; an empty one has no body. */
+  readonly answers: Readonly<Record<number, Content>>;
+}
+
+const JSON_TYPE = "application/json";
+const json = (schema: Schema): Content => ({ [JSON_TYPE]: schema });
+const page = (name: string, items: Schema): Schema =>
+  objectWith({ [name]: listOf(items), next_cursor: { type: ["string", "null"] } });
+const TEXT: Content = { [TEXT_TYPE]: null };
+
+export const CALLS: Readonly<Record<string, CallDescription>> = {
+  "POST /v1/logs/:log/entries": {
+    id: "appendEntries",
+    summary: "One event, a list of them, or lines of NDJSON: all or nothing",
+    body: {
+      [JSON_TYPE]: {
+        anyOf: [ref("Event"), { ...listOf(ref("Event")), minItems: 1, maxItems: ARRAY_EVENTS_MAX }],
+      },
+      [NDJSON_TYPE]: null,
+    },
+    answers: { 201: json(ref("Appended")) },
+  },
+  "GET /v1/logs/:log/entries": {
+    id: "listEntries",
+    summary: "Entries, newest first; with Accept: application/x-ndjson a stream of exact lines",
+    answers: { 200: { ...json(page("entries", ref("Entry"))), [NDJSON_TYPE]: null } },
+  },
+  "GET /v1/logs/:log/entries/:seq": {
+    id: "getEntry",
+    summary: "One entry; with Accept: application/x-ndjson its exact line",
+    answers: { 200: { ...json(ref("Entry")), [NDJSON_TYPE]: null } },
+  },
+  "GET /v1/logs/:log/entries/:seq/proof": {
+    id: "getReceipt",
+    summary: "The entry's receipt (c2sp.org/tlog-proof); a writer gets those of its own entries",
+    answers: { 200: TEXT },
+  },
+  "GET /v1/logs/:log/checkpoint": {
+    id: "getCheckpoint",
+    summary: "The latest sealed checkpoint; ?committed the latest committed one",
+    answers: { 200: TEXT },
+  },
+  "GET /v1/logs/:log/consistency": {
+    id: "getConsistency",
+    summary: "The proof that the log of `from` entries is the beginning of that of `to`",
+    answers: { 200: json(ref("Consistency")) },
+  },
+  "GET /v1/logs/:log/seals": {
+    id: "listSeals",
+    summary: "What is sealed, in which object and version, until when",
+    answers: { 200: json(page("seals", ref("Seal"))) },
+  },
+  "GET /v1/logs/:log/seals/:first": {
+    id: "getSeal",
+    summary: "The sealed object itself",
+    answers: { 200: { "application/gzip": null } },
+  },
+  "POST /v1/logs/:log/seal": {
+    id: "sealNow",
+    summary: "Seals what waits; 204 if nothing does",
+    answers: { 200: json(ref("Seal")), 204: {} },
+  },
+  "GET /v1/logs/:log": { id: "getLog", summary: "A log", answers: { 200: json(ref("Log")) } },
+  "PATCH /v1/logs/:log": {
+    id: "changeLog",
+    summary: "Changes a log; its retention can only grow",
+    body: json(schemaOf(LogChangeShape)),
+    answers: { 200: json(ref("Log")), 202: json(ref("Waiting")) },
+  },
+  "GET /v1/logs": {
+    id: "listLogs",
+    summary: "The logs that the token is bound to",
+    answers: { 200: json(objectWith({ logs: listOf(ref("Log")) })) },
+  },
+  "POST /v1/logs": {
+    id: "createLog",
+    summary: "Makes a log",
+    body: json(schemaOf(NewLogShape)),
+    answers: { 201: json(ref("Log")), 202: json(ref("Waiting")) },
+  },
+  "POST /v1/tokens": {
+    id: "createToken",
+    summary: "Makes a token, which is shown this once",
+    body: json(schemaOf(NewTokenShape)),
+    answers: { 201: json(ref("Token")), 202: json(ref("Waiting")) },
+  },
+  "GET /v1/tokens": {
+    id: "listTokens",
+    summary: "The tokens that the administrator may manage",
+    answers: { 200: json(objectWith({ tokens: listOf(ref("Token")) })) },
+  },
+  "POST /v1/tokens/:id/rotate": {
+    id: "rotateToken",
+    summary: "A new token of the same rights; the old one works until the overlap ends",
+    body: json(schemaOf(RotationShape)),
+    isBodyOptional: true,
+    answers: { 201: json(ref("Token")) },
+  },
+  "DELETE /v1/tokens/:id": {
+    id: "revokeToken",
+    summary: "Revokes a token at once",
+    answers: {
+      200: json(objectWith({ id: { type: "string" }, sealed: { type: "boolean" } })),
+    },
+  },
+  "GET /v1/approvals": {
+    id: "listApprovals",
+    summary: "What waits for a second administrator, or did",
+    answers: { 200: json(objectWith({ approvals: listOf(ref("Approval")) })) },
+  },
+  "POST /v1/approvals/:id": {
+    id: "decideApproval",
+    summary: "Approves or refuses what another administrator asked for",
+    body: json(schemaOf(DecisionShape)),
+    answers: {
+      200: json(objectWith({ approval: ref("Approval"), sealed: { type: "boolean" } })),
+    },
+  },
+  "GET /tlog/:log/checkpoint": {
+    id: "getTlogCheckpoint",
+    summary: "The sealed checkpoint, for transparency-log tools (c2sp.org/tlog-tiles)",
+    answers: { 200: TEXT },
+  },
+  "GET /tlog/:log/tile/:rest{.+}": {
+    id: "getTlogTile",
+    summary: "A tile of the sealed tree (c2sp.org/tlog-tiles); {rest} may hold slashes",
+    answers: { 200: { "application/octet-stream": null } },
+  },
+  "GET /healthz": {
+    id: "getHealth",
+    summary: "The program runs",
+    answers: { 200: json(objectWith({ status: { const: "alive" } })) },
+  },
+  "GET /readyz": {
+    id: "getReadiness",
+    summary: "Whether entries are taken and sealed, and what is wrong with which part",
+    answers: { 200: json(ref("Readiness")), 503: json(ref("Readiness")) },
+  },
+  "GET /metrics": {
+    id: "getMetrics",
+    summary: "Numbers for Prometheus; without a token for the machine itself",
+    answers: { 200: { [METRICS_TYPE]: null } },
+  },
+  "GET /openapi.json": {
+    id: "getDescription",
+    summary: "This description",
+    answers: { 200: json({ type: "object" }) },
+  },
+};

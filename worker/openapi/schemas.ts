@@ -1,0 +1,169 @@
+/** Shapes of bodies and answers as JSON Schema (2020-12), for the description of the API. Nothing is checked with them. */
+import { toJsonSchema } from "@valibot/to-json-schema";
+import type * as v from "valibot";
+import {
+  ACTION_CHARS_MAX,
+  CONTEXT_CHARS_MAX,
+  CONTEXT_NAMES,
+  EVENT_ID_CHARS_MAX,
+  OUTCOMES,
+  PARTY_ID_CHARS_MAX,
+  PARTY_NAME_CHARS_MAX,
+  PARTY_TYPE_CHARS_MAX,
+  TARGETS_MAX,
+} from "../../storage/log/event.ts";
+import { isLogName, LOG_NAME_CHARS_MAX } from "../../storage/log/entry.ts";
+import { isPattern } from "../../storage/token-rules.ts";
+import { PROBLEMS } from "../problem.ts";
+import { APPROVAL_STATES } from "../routes/approvals.ts";
+
+export type Schema = Readonly<Record<string, unknown>>;
+
+type Check = Pick<v.CheckAction<unknown, string>, "type" | "message" | "requirement">;
+
+export const LOG_NAME: Schema = {
+  ...{ type: "string", maxLength: LOG_NAME_CHARS_MAX },
+  pattern: "^(_system|_access|[a-z0-9]+([._-][a-z0-9]+)*)$",
+};
+
+/** Rules that are functions, as far as JSON Schema can say them too. */
+const SAID: ReadonlyMap<unknown, Schema> = new Map<unknown, Schema>([
+  [isLogName, LOG_NAME],
+  [isPattern, { pattern: "^(_system|_access|[a-z0-9]+([._-][a-z0-9]+)*|([a-z0-9]+[._-]?)*\\*)$" }],
+]);
+
+/** A valibot shape; a rule that JSON Schema cannot say is there in its own words. */
+export function schemaOf(shape: v.GenericSchema): Schema {
+  const { $schema: _, ...schema } = toJsonSchema(shape, {
+    target: "draft-2020-12",
+    typeMode: "input",
+    errorMode: "ignore",
+    overrideAction: ({ valibotAction, jsonSchema }) => {
+      const { type, message, requirement } = valibotAction as Partial<Check>;
+      if (type !== "check" || typeof message !== "string") return null;
+      return { ...jsonSchema, ...SAID.get(requirement), description: message };
+    },
+  });
+  return schema;
+}
+
+const STRING: Schema = { type: "string" };
+const BOOLEAN: Schema = { type: "boolean" };
+const COUNT: Schema = { type: "integer", minimum: 0 };
+const TIME: Schema = { type: "string", format: "date-time" };
+const HASH: Schema = { type: "string", pattern: "^[0-9a-f]{64}$" };
+const ROOT: Schema = { type: "string", contentEncoding: "base64" };
+const ANY_OBJECT: Schema = { type: "object" };
+
+export const ref = (name: keyof typeof SCHEMAS): Schema => ({
+  $ref: `#/components/schemas/${name}`,
+});
+export const listOf = (items: Schema): Schema => ({ type: "array", items });
+const orNull = (schema: Schema): Schema => ({ anyOf: [schema, { type: "null" }] });
+
+/** An object with all of these members, and later perhaps others. */
+export function objectWith(properties: Readonly<Record<string, Schema>>): Schema {
+  return { type: "object", properties, required: Object.keys(properties) };
+}
+
+/** One without control characters, as ids must be. */
+const plain = (maxLength: number): Schema => ({
+  ...{ type: "string", minLength: 1, maxLength },
+  pattern: "^[^\\u0000-\\u001f\\u007f]+$",
+});
+const text = (maxLength: number): Schema => ({ type: "string", maxLength });
+
+const PARTY: Schema = {
+  type: "object",
+  properties: {
+    id: plain(PARTY_ID_CHARS_MAX),
+    type: plain(PARTY_TYPE_CHARS_MAX),
+    name: text(PARTY_NAME_CHARS_MAX),
+  },
+  required: ["id"],
+  additionalProperties: false,
+};
+
+/** FORMAT §2; what JSON Schema cannot say (depth, the range of numbers, the length of the line) stands there. */
+const EVENT: Schema = {
+  type: "object",
+  properties: {
+    action: plain(ACTION_CHARS_MAX),
+    actor: PARTY,
+    targets: { type: "array", items: PARTY, minItems: 1, maxItems: TARGETS_MAX },
+    outcome: { enum: OUTCOMES },
+    occurred_at: TIME,
+    id: plain(EVENT_ID_CHARS_MAX),
+    context: {
+      type: "object",
+      properties: Object.fromEntries(CONTEXT_NAMES.map((name) => [name, text(CONTEXT_CHARS_MAX)])),
+      additionalProperties: false,
+    },
+    details: ANY_OBJECT,
+  },
+  required: ["action", "actor"],
+  additionalProperties: false,
+};
+
+const SEAL = objectWith({
+  ...{ first: COUNT, count: COUNT, key: STRING, version_id: STRING, sha256: HASH, bytes: COUNT },
+  ...{ sealed_at: TIME, retain_until: TIME, checkpoint: STRING },
+});
+
+const TROUBLE = objectWith({ code: STRING, detail: STRING });
+
+const LOG = objectWith({
+  ...{ name: STRING, description: STRING, public: BOOLEAN, size: COUNT, sealed_size: COUNT },
+  ...{ retention_days: COUNT, origin: STRING, vkey: STRING, receipt_vkey: STRING },
+  last_seal: orNull(SEAL),
+  trouble: orNull(TROUBLE),
+});
+
+const TOKEN = objectWith({
+  ...{ id: STRING, state: STRING, roles: listOf(STRING), logs: listOf(STRING) },
+  ...{ expires_at: orNull(TIME), networks: listOf(STRING), description: STRING, created_at: TIME },
+  ...{ revoked_at: orNull(TIME) },
+});
+
+const APPROVAL = objectWith({
+  ...{ id: STRING, state: { enum: APPROVAL_STATES }, action: STRING, change: ANY_OBJECT },
+  ...{ because: STRING, requested_by: STRING, requested_at: TIME, expires_at: TIME },
+  ...{ decided_by: orNull(STRING), decided_at: orNull(TIME), reason: orNull(STRING) },
+});
+
+/** By name, under `components`. */
+export const SCHEMAS = {
+  Event: EVENT,
+  Appended: objectWith({
+    ...{ log: STRING, first: orNull(COUNT), count: COUNT, checkpoint: STRING },
+    entries: listOf(objectWith({ seq: COUNT, hash: HASH, time: TIME, duplicate: BOOLEAN })),
+  }),
+  Entry: objectWith({ seq: COUNT, hash: HASH, sealed: BOOLEAN, entry: ANY_OBJECT }),
+  Seal: SEAL,
+  Log: LOG,
+  Token: TOKEN,
+  Approval: APPROVAL,
+  /** Nothing has changed yet: a second administrator has to approve. */
+  Waiting: objectWith({ approval: APPROVAL, sealed: BOOLEAN }),
+  Consistency: objectWith({
+    ...{ from: COUNT, to: COUNT, hashes: listOf(ROOT), from_root: ROOT, to_root: ROOT },
+  }),
+  Readiness: objectWith({
+    state: { enum: ["ready", "taking, not sealing", "not taking"] },
+    detail: STRING,
+    parts: {
+      type: "object",
+      additionalProperties: objectWith({ ok: BOOLEAN, problems: listOf(STRING) }),
+    },
+  }),
+  /** RFC 9457. */
+  Problem: {
+    type: "object",
+    properties: {
+      code: { enum: Object.keys(PROBLEMS) },
+      ...{ title: STRING, status: COUNT, detail: STRING, request_id: STRING },
+      errors: listOf(objectWith({ pointer: STRING, detail: STRING })),
+    },
+    required: ["code", "title", "status", "detail", "request_id"],
+  },
+} satisfies Record<string, Schema>;
