@@ -13,6 +13,9 @@ export const TOKEN_LOGS_MAX = 100;
 /** Each is looked at on every request of the token; 100 texts of 43 characters are 4 KB of its entry. */
 export const TOKEN_NETWORKS_MAX = 100;
 
+/** Of a token's description, and of a log's. */
+export const DESCRIPTION_CHARS_MAX = 1_000;
+
 /** Where nothing is said: a token that everybody forgot ends within a quarter. */
 export const TOKEN_LIFE_DAYS = 90;
 /** Ten years with their leap days. What is further ahead is a slip of the pen; what shall not end says `null`. */
@@ -54,4 +57,21 @@ export function expiryOf(wanted: string | null | undefined, nowMs: number): stri
 /** When a token that is replaced now ends; `null` for at once. */
 export function overlapEnd(overlapSeconds: number, nowMs: number): string | null {
   return overlapSeconds === 0 ? null : formatTimeMs(nowMs + overlapSeconds * 1_000);
+}
+
+/** What becomes of a token, as a list shows it. */
+export type TokenState = "active" | "expired" | "revoked" | "rotated";
+
+/** A token that was rotated is so from then on, though it works until its overlap ends. */
+export function tokenState(
+  token: {
+    readonly expiresAt: string | null;
+    readonly revokedAt: string | null;
+    readonly replacedBy: string | null;
+  },
+  nowMs: number,
+): TokenState {
+  if (token.revokedAt !== null) return "revoked";
+  if (token.replacedBy !== null) return "rotated";
+  return token.expiresAt !== null && Date.parse(token.expiresAt) <= nowMs ? "expired" : "active";
 }

@@ -1,6 +1,6 @@
 /**
- * The operator's own calls, on a socket that only the supervisor knows: `POST /bootstrap`, `POST /drain`,
- * `GET /readyz`. Each demands the secret that the supervisor made for this run.
+ * The operator's own calls, on a socket on loopback: `POST /bootstrap`, `POST /drain`, `GET /readyz`, and those about
+ * tokens. Each demands the secret that the supervisor made for this run.
  */
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
@@ -10,12 +10,10 @@ import { bearerOf } from "./admit.ts";
 import { answerJson, answerProblem } from "./answer.ts";
 import { discardBody } from "./body.ts";
 import type { Bootstrap, LedgerApi, NewToken } from "./ledger-api.ts";
+import { answerTokens, Sha256Hex, TokenId } from "./operator-tokens.ts";
 import { asProblem, ProblemError, valueOf } from "./problem.ts";
 import { answerReadiness } from "./routes/health.ts";
 import { readShape } from "./shape.ts";
-
-const TokenId = v.pipe(v.string(), v.regex(/^[0-9a-z]{12}$/));
-const Sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/));
 
 const BootstrapShape = v.strictObject({
   origin: v.pipe(v.string(), v.minLength(1)),
@@ -65,8 +63,11 @@ async function dispatch(request: Request, requestId: string, ledger: LedgerApi):
       return answerJson(requestId, 200, await ledger.drain());
     case "GET /readyz":
       return answerReadiness(requestId, await ledger.ready());
-    default:
+    default: {
+      const answer = await answerTokens(request, requestId, ledger);
+      if (answer !== null) return answer;
       throw new ProblemError("route_unknown", "the operator has no such call");
+    }
   }
 }
 

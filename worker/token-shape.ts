@@ -9,6 +9,7 @@ import {
   TOKEN_LOGS_MAX,
   TOKEN_NETWORKS_MAX,
   TOKEN_ROLES,
+  tokenState,
 } from "../storage/token-rules.ts";
 import type { TokenStatus } from "./ledger-api.ts";
 import { invalidRequest } from "./problem.ts";
@@ -74,13 +75,6 @@ export function readExpiry(wanted: string | null | undefined, nowMs: number): st
     if (!(error instanceof RangeError)) throw error;
     throw invalidRequest(`expires_at ${error.message}: ${EXPIRY}`, "/expires_at");
   }
-}
-
-/** A token that was rotated works until `ends_at`, and is `rotated` from the rotation on. */
-export function tokenState(token: TokenStatus, nowMs: number): string {
-  if (token.revokedAt !== null) return "revoked";
-  if (token.replacedBy !== null) return "rotated";
-  return token.expiresAt !== null && Date.parse(token.expiresAt) <= nowMs ? "expired" : "active";
 }
 
 export function tokenItem(token: TokenStatus, nowMs: number) {

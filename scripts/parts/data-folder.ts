@@ -13,6 +13,7 @@
  * | `worker/` | the program and configuration that workerd runs |
  * | `instance.json` | origin, and the hashes of the first two tokens |
  * | `running.json` | what runs now, or ran last |
+ * | `operator.json` | while a worker runs: how the folder's owner reaches it |
  * | `lock` | held while a command runs |
  */
 import { chmod, mkdir, realpath } from "node:fs/promises";

@@ -1,7 +1,10 @@
 /**
- * The operator's side of the worker: a socket on loopback with calls that nobody else may make. The
- * secret is made anew at each start and lives in two processes' memory.
+ * The operator's side of the worker: a socket on loopback with calls that nobody else may make. The secret is made anew
+ * at each start and lives in two processes' memory, and while they run in a file for the folder's owner (`npm run token`).
  */
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { readSecretJson, writeSecret } from "./secret-file.ts";
 import type { Identity, TokenIdentity } from "./identity.ts";
 
 export interface OperatorAnswer {
@@ -15,6 +18,30 @@ export interface OperatorAnswer {
 export interface DrainResult {
   readonly sealed: boolean;
   readonly unsealed: Readonly<Record<string, unknown>>;
+}
+
+/** `operator.json`: how the owner of a data folder reaches the worker that runs on it. */
+export interface OperatorAccess {
+  readonly port: number;
+  readonly secret: string;
+}
+
+/** To be called at each start of a worker: its port is another one. */
+export async function shareOperator(dataDir: string, access: OperatorAccess): Promise<void> {
+  await writeSecret(pathIn(dataDir), JSON.stringify(access));
+}
+
+export async function unshareOperator(dataDir: string): Promise<void> {
+  await rm(pathIn(dataDir), { force: true });
+}
+
+/** What was shared last: after a kill it opens nothing any more. */
+export function readOperator(dataDir: string): Promise<OperatorAccess | null> {
+  return readSecretJson<OperatorAccess>(pathIn(dataDir));
+}
+
+function pathIn(dataDir: string): string {
+  return join(dataDir, "operator.json");
 }
 
 const CALL_LIMIT_MS = 30_000;
@@ -46,6 +73,22 @@ export class Operator {
 
   ready(): Promise<OperatorAnswer> {
     return this.#call("GET", "/readyz", CALL_LIMIT_MS);
+  }
+
+  tokens(): Promise<OperatorAnswer> {
+    return this.#call("GET", "/tokens", CALL_LIMIT_MS);
+  }
+
+  createToken(body: object): Promise<OperatorAnswer> {
+    return this.#call("POST", "/tokens", CALL_LIMIT_MS, body);
+  }
+
+  rotateToken(body: object): Promise<OperatorAnswer> {
+    return this.#call("POST", "/tokens/rotate", CALL_LIMIT_MS, body);
+  }
+
+  revokeToken(body: object): Promise<OperatorAnswer> {
+    return this.#call("POST", "/tokens/revoke", CALL_LIMIT_MS, body);
   }
 
   /** Takes nothing more, and seals what can be sealed. */

@@ -12,7 +12,7 @@ import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
 import { urlOf } from "./listener.ts";
 import { logKeyPath, publicKeyOf } from "./log-key.ts";
-import { Operator, type OperatorAnswer } from "./operator.ts";
+import { Operator, shareOperator, unshareOperator, type OperatorAnswer } from "./operator.ts";
 import { assertOwnVault } from "./own-vault.ts";
 import type { Part } from "./part.ts";
 import { type Say, startStores, type Stores } from "./stores.ts";
@@ -56,8 +56,8 @@ export async function startInstance(
   const operatorSecret = randomBytes(32).toString("base64url");
   const workerLog = new WorkerLog((line) => sayWorkerLine(line, say));
   let listen = config.listen;
-  const startWith = (pair: Tls | null): Promise<WorkerdServer> =>
-    startWorkerd({
+  const startWith = async (pair: Tls | null): Promise<WorkerdServer> => {
+    const started = await startWorkerd({
       tls: pair,
       bundleDir,
       dir: data.path("worker"),
@@ -71,6 +71,9 @@ export async function startInstance(
       onLine: (line) => workerLog.line(line),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
     });
+    await shareOperator(data.dir, { port: started.operatorPort, secret: operatorSecret });
+    return started;
+  };
   const start = () => (tls ? tls.startWith(startWith) : startWith(null));
   let worker = await start();
   // Port 0 asked for any; whoever knows the address must find a restarted worker there.
@@ -112,6 +115,7 @@ export async function startInstance(
     stop: async () => {
       stopping = true;
       tls?.stop();
+      await unshareOperator(data.dir);
       await drain(new Operator(worker.operatorPort, operatorSecret), say);
       await supervisor.stop("workerd", STOP_GRACE_MS);
       for (const { name } of stores.parts) await supervisor.stop(name, STOP_GRACE_MS);

@@ -18,35 +18,26 @@ import type { NewEvent } from "../../storage/flow/append.ts";
 import { refill } from "../../storage/flow/refill.ts";
 import { EMPTY_HEAD } from "../../storage/flow/chunk.ts";
 import type { Parts, Settings } from "../../storage/flow/state.ts";
-import { nodeGzip } from "../../storage/gzip.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { migrate } from "../../storage/index/migrate.ts";
-import { newKeyPairSigner, webCryptoVerify } from "../../storage/keys.ts";
 import { SYSTEM_LOG } from "../../storage/log/entry.ts";
 import { ZERO_HASH, type Head } from "../../storage/log/hash.ts";
 import { keyAnnounced, type Directory } from "../../storage/log/system.ts";
 import type { IndexHead } from "../../storage/ports.ts";
-import { MinioVault } from "../../storage/vault/vault.ts";
 import type { DataFolder } from "../parts/data-folder.ts";
+import { openOffline, type Offline, type OfflineTools } from "../parts/offline-ledger.ts";
 import { makeSqldKeys, sqldPorts, startSqldServer } from "../parts/sqld.ts";
 import type { Say, Stores } from "../parts/stores.ts";
-import { readOwner, type Owner } from "../restore/owner.ts";
-import { fastSha256 } from "../verify/sha256.ts";
-import { MemoFile } from "./memo-file.ts";
+import type { Owner } from "../restore/owner.ts";
 import type { NewLogKey } from "./new-log-key.ts";
 
-export interface RecoveryTools {
-  randomBytes(length: number): Uint8Array;
-  readonly say: Say;
+export interface RecoveryTools extends OfflineTools {
   /** Where a lost log key is replaced; else the log key of the data folder signs. */
   readonly newLogKey?: NewLogKey;
 }
 
 /** What `log.recovered` gives as the reason where nothing but the log key was lost. */
 const LOG_KEY_REPLACED = "log_key_replaced";
-
-/** What a sealer would use; nothing here waits, so the times do not matter. */
-const SEAL = { sealSeconds: 10, sealEntries: 10_000, sealBytes: 8 * 1024 * 1024 };
 
 export class Recovery {
   readonly #stores: Stores;
@@ -65,42 +56,24 @@ export class Recovery {
           "keep its database aside, make an empty one, and run npm run restore on that.",
       );
     }
-    const vault = new MinioVault(stores.vault);
     const { newLogKey = null } = tools;
-    const owner = newLogKey?.owner ?? (await readOwner(data, null, vault));
-    const { url, authToken, ddlToken } = stores.index;
-    await migrate({ url, authToken: ddlToken });
-    const parts: Parts = {
-      index: new LibsqlIndex({ url, authToken }),
-      vault,
-      memo: new MemoFile(data.path("ledger")),
-      logKey: owner.signer,
-      replacedKeys: owner.replaced,
-      receiptKey: await newKeyPairSigner(),
-      clock: { nowMs: () => Date.now() },
-      alarm: { at: async () => {} },
-      gzip: nodeGzip,
-      sha256: fastSha256,
-      verify: webCryptoVerify(),
-      randomBytes: (length) => tools.randomBytes(length),
-      report: (_level, message, fields) => tools.say(`${message} ${JSON.stringify(fields ?? {})}`),
-    };
-    return new Recovery(stores, data, { owner, newLogKey }, parts, tools.say);
+    const offline = await openOffline(stores, data, tools, newLogKey?.owner);
+    return new Recovery(stores, data, offline, newLogKey, tools.say);
   }
 
   private constructor(
     stores: Stores,
     data: DataFolder,
-    { owner, newLogKey }: { readonly owner: Owner; readonly newLogKey: NewLogKey | null },
-    parts: Parts,
+    offline: Offline,
+    newLogKey: NewLogKey | null,
     say: Say,
   ) {
     this.#stores = stores;
     this.#newLogKey = newLogKey;
     this.#data = data;
-    this.#owner = owner;
-    this.#parts = parts;
-    this.#settings = { origin: owner.origin, ...SEAL };
+    this.#owner = offline.owner;
+    this.#parts = offline.parts;
+    this.#settings = offline.settings;
     this.#say = say;
   }
 

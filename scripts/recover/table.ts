@@ -1,6 +1,7 @@
 /** What a recovery found and will do, for a person who has to say yes. */
 import type { Assessment } from "../../storage/flow/recover-assess.ts";
 import type { IndexHead } from "../../storage/ports.ts";
+import { formatTable } from "../parts/table.ts";
 import { grouped } from "../verify/report.ts";
 
 /** One row a log that is recovered; then, in words, what happens to each. */
@@ -16,13 +17,7 @@ export function formatPlan(logs: readonly Assessment[]): string {
     missing(log),
     log.refill.length === 0 ? "" : `${log.refill.length} batches`,
   ]);
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
-  );
-  const table = [head, ...rows].map((row) =>
-    `  ${row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ")}`.trimEnd(),
-  );
-  return [...table, "", ...logs.flatMap(words)].join("\n");
+  return [...formatTable(head, rows), "", ...logs.flatMap(words)].join("\n");
 }
 
 /** What was done. */

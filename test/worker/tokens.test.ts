@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { parseToken } from "../../storage/token.ts";
+import { answerOperator } from "../../worker/operator.ts";
 import { LOG, makeFake, problemIn, type Fake } from "./fake.ts";
 
 type Members = Record<string, unknown>;
@@ -143,4 +144,64 @@ test("an administrator rotates only what he may manage; nobody else rotates, not
   assert.equal(refused.code, "forbidden");
   assert.equal((await problemIn(await rotate(admin, "z".repeat(12)))).code, "token_unknown");
   assert.equal((await rotate(admin, parseToken(lesser)!.id)).status, 201);
+});
+
+test("the operator makes, rotates, revokes and lists tokens by hashes, with the secret alone", async () => {
+  const { ledger } = await makeFake();
+  const call = async (method: string, path: string, body?: object, secret = "right") =>
+    answerOperator(
+      new Request(`http://localhost${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${secret}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+      ledger,
+      "right",
+      () => assert.fail("nothing unforeseen happens here"),
+    );
+  const [id, next] = ["a".repeat(12), "b".repeat(12)];
+  const sha256 = "a".repeat(64);
+  const first = { operator: "root", id, sha256, roles: ["admin"], logs: ["*"], expires_at: null };
+  const rotation = { operator: "root", replaces: id, id: next, sha256: "b".repeat(64) };
+  const end = { operator: "root", id: next };
+  for (const [method, path, body] of [
+    ["GET", "/tokens", undefined],
+    ["POST", "/tokens", first],
+    ["POST", "/tokens/rotate", rotation],
+    ["POST", "/tokens/revoke", end],
+  ] as const) {
+    for (const secret of ["", "wrong"]) {
+      const refused = await problemIn(await call(method, path, body, secret));
+      assert.equal(refused.code, "unauthenticated");
+    }
+  }
+  assert.equal(ledger.tokenStatus.size, 0);
+  assert.equal((await call("POST", "/tokens", first)).status, 201);
+  assert.equal((await call("POST", "/tokens/rotate", rotation)).status, 201);
+  assert.equal((await call("POST", "/tokens/revoke", end)).status, 200);
+  const { tokens } = (await (await call("GET", "/tokens")).json()) as { tokens: Members[] };
+  assert.deepEqual(
+    tokens.map((token) => [token["id"], token["state"]]),
+    [
+      [id, "rotated"],
+      [next, "revoked"],
+    ],
+  );
+  assert.ok(!JSON.stringify(tokens).includes(sha256));
+  for (const [pointer, path, body] of [
+    ["/operator", "/tokens", { ...first, operator: "a\u001b[2J" }],
+    ["/operator", "/tokens", { ...first, operator: "" }],
+    ["/id", "/tokens", { ...first, id: "A" }],
+    ["/sha256", "/tokens", { ...first, sha256: "a" }],
+    ["/token", "/tokens", { ...first, token: "ind_" }],
+    ["/logs/0", "/tokens", { ...first, logs: ["_*"] }],
+    ["/replaces", "/tokens/rotate", { ...rotation, replaces: 5 }],
+    ["/id", "/tokens/revoke", { operator: "root" }],
+  ] as const) {
+    const problem = await problemIn(await call("POST", path, body));
+    assert.deepEqual([problem.code, problem.errors![0]!.pointer], ["invalid_request", pointer]);
+  }
 });

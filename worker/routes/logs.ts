@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../../storage/log/batch-header.ts";
 import { isLogName } from "../../storage/log/entry.ts";
+import { DESCRIPTION_CHARS_MAX } from "../../storage/token-rules.ts";
 import { isBound, isChiefAdmin, may } from "../access.ts";
 import { answerJson } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
@@ -10,8 +11,6 @@ import { ProblemError, valueOf } from "../problem.ts";
 import { readShape } from "../shape.ts";
 import { answerWaiting } from "./approvals.ts";
 import { sealItem } from "./seals.ts";
-
-export const DESCRIPTION_CHARS_MAX = 1_000;
 
 const RETENTION = `a whole number of days from 1 to ${RETENTION_DAYS_MAX}; it has no default, somebody must say it`;
 const DESCRIPTION = `a text of at most ${DESCRIPTION_CHARS_MAX} characters`;
