@@ -5,7 +5,7 @@
 import * as v from "valibot";
 import { overlapEnd } from "../storage/token-rules.ts";
 import { answerJson } from "./answer.ts";
-import type { LedgerApi } from "./ledger-api.ts";
+import type { LedgerApi, MadeToken, Waiting } from "./ledger-api.ts";
 import { valueOf } from "./problem.ts";
 import { readShape } from "./shape.ts";
 import { NewTokenShape, readExpiry, RotationShape, tokenItem } from "./token-shape.ts";
@@ -46,7 +46,7 @@ export async function answerTokens(
       const { operator, expires_at, ...fields } = await readShape(request, CreateShape);
       const token = { ...fields, expiresAt: readExpiry(expires_at, nowMs) };
       const made = valueOf(await ledger.createToken({ operator }, token));
-      return answerJson(requestId, 201, { ...tokenItem(made.token, nowMs), sealed: made.sealed });
+      return answerJson(requestId, 201, madeItem(made, nowMs));
     }
     case "POST /tokens/rotate": {
       const shape = await readShape(request, RotateShape);
@@ -57,7 +57,7 @@ export async function answerTokens(
         endsAt: overlapEnd(shape.overlap_seconds, nowMs),
       };
       const made = valueOf(await ledger.rotateToken({ operator }, rotation));
-      return answerJson(requestId, 201, { ...tokenItem(made.token, nowMs), sealed: made.sealed });
+      return answerJson(requestId, 201, madeItem(made, nowMs));
     }
     case "POST /tokens/revoke": {
       const { operator, id } = await readShape(request, RevokeShape);
@@ -66,4 +66,10 @@ export async function answerTokens(
     default:
       return null;
   }
+}
+
+/** Who owns the machine asks nobody for approval. */
+function madeItem(made: MadeToken | Waiting, nowMs: number) {
+  if ("approval" in made) throw new Error("what the operator makes waits for nobody");
+  return { ...tokenItem(made.token, nowMs), sealed: made.sealed };
 }

@@ -5,9 +5,18 @@
 import * as v from "valibot";
 import { isJsonObject, parseJson, type Json } from "../storage/log/json.ts";
 import { pointerStep, type ErrorPlace } from "../storage/log/errors.ts";
+import { DESCRIPTION_CHARS_MAX } from "../storage/token-rules.ts";
 import { ADMIN_BODY_BYTES_MAX, readBody } from "./body.ts";
 import { bodyType } from "./media.ts";
 import { invalidRequest, ProblemError } from "./problem.ts";
+
+const DESCRIPTION = `a text of at most ${DESCRIPTION_CHARS_MAX} characters`;
+
+/** Of a log, a token, a decision. */
+export const Description = v.pipe(
+  v.string(DESCRIPTION),
+  v.maxLength(DESCRIPTION_CHARS_MAX, DESCRIPTION),
+);
 
 /** The body, if it has the shape. Throws `unsupported_media_type`, `invalid_json` or `invalid_request`. */
 export async function readShape<S extends v.GenericSchema>(

@@ -13,7 +13,7 @@ import {
 } from "../storage/token-rules.ts";
 import type { TokenStatus } from "./ledger-api.ts";
 import { invalidRequest } from "./problem.ts";
-import { Description } from "./routes/logs.ts";
+import { Description } from "./shape.ts";
 
 const ROLE = `one of: ${TOKEN_ROLES.join(", ")}`;
 const ROLES_RULE = "a list of one to four different roles";

@@ -3,10 +3,12 @@
  * opened as a worker would open it, so a folder whose past does not agree is refused here too.
  */
 import { Administration } from "../../storage/flow/administration.ts";
+import { APPROVAL_HOURS } from "../../storage/flow/approvals.ts";
 import { Ledger } from "../../storage/flow/ledger.ts";
 import { refusalOf } from "../../storage/flow/refusal.ts";
 import { LibsqlTokenUses } from "../../storage/index/token-uses.ts";
 import type { TokenRecord } from "../../storage/log/system.ts";
+import { ID_RANDOM_BYTES, makeId } from "../../storage/token.ts";
 import { overlapEnd, tokenState } from "../../storage/token-rules.ts";
 import { runLockSelfTest } from "../../storage/vault/selftest.ts";
 import type { DataFolder } from "../parts/data-folder.ts";
@@ -16,6 +18,9 @@ import { DeskRefused, type Desk, type TokenRow } from "./desk.ts";
 
 /** To seal `_system` and to write the memo. */
 const DRAIN_MS = 10_000;
+
+/** Who owns the machine asks nobody, so nothing waits for an approval here. */
+const RULES = { twoPerson: false, approvalHours: APPROVAL_HOURS, nowMs: () => Date.now() };
 
 /** Runs `use` with the desk of a ledger that was opened for it; seals at the end what it can. */
 export async function withOfflineDesk<T>(
@@ -33,7 +38,9 @@ export async function withOfflineDesk<T>(
     }
     ledger.sealingForbidden = await whyNotSeal(stores);
     const uses = new LibsqlTokenUses(parts.index.connection);
-    const result = await use(deskOf(ledger, operator, () => uses.load()));
+    const newId = () => makeId(tools.randomBytes(ID_RANDOM_BYTES));
+    const administration = new Administration(ledger, { ...RULES, newId });
+    const result = await use(deskOf(ledger, administration, operator, () => uses.load()));
     await ledger.drain(Date.now() + DRAIN_MS);
     return result;
   } catch (error) {
@@ -52,10 +59,10 @@ async function whyNotSeal(stores: Stores): Promise<string | null> {
 
 function deskOf(
   ledger: Ledger,
+  administration: Administration,
   operator: string,
   loadUses: () => Promise<Map<string, string>>,
 ): Desk {
-  const administration = new Administration(ledger);
   const asker = { by: "system", actor: `operator:${operator}` };
   return {
     list: async () => {
@@ -64,9 +71,8 @@ function deskOf(
     },
     create: (token) => administration.createToken(asker, token),
     rotate: ({ id, to, overlapSeconds }) => {
-      const nowMs = Date.now();
-      const endsAt = overlapEnd(overlapSeconds, nowMs);
-      return administration.rotateToken(asker, { id, to, endsAt, nowMs });
+      const endsAt = overlapEnd(overlapSeconds, Date.now());
+      return administration.rotateToken(asker, { id, to, endsAt });
     },
     revoke: (id) => administration.revokeToken(asker, id),
   };

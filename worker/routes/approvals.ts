@@ -5,8 +5,7 @@ import { answerJson } from "../answer.ts";
 import { principalOf, type Ask } from "../ask.ts";
 import type { ApprovalStatus, Waiting } from "../ledger-api.ts";
 import { ProblemError, valueOf } from "../problem.ts";
-import { readShape } from "../shape.ts";
-import { Description } from "./logs.ts";
+import { Description, readShape } from "../shape.ts";
 
 /** The newest; older ones are in `_system`. About 1 KB each: 1 MB. */
 const APPROVALS_MAX = 1_000;

@@ -2,25 +2,18 @@
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../../storage/log/batch-header.ts";
 import { isLogName } from "../../storage/log/entry.ts";
-import { DESCRIPTION_CHARS_MAX } from "../../storage/token-rules.ts";
 import { isBound, isChiefAdmin, may } from "../access.ts";
 import { answerJson } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { ProblemError, valueOf } from "../problem.ts";
-import { readShape } from "../shape.ts";
+import { Description, readShape } from "../shape.ts";
 import { answerWaiting } from "./approvals.ts";
 import { sealItem } from "./seals.ts";
 
 const RETENTION = `a whole number of days from 1 to ${RETENTION_DAYS_MAX}; it has no default, somebody must say it`;
-const DESCRIPTION = `a text of at most ${DESCRIPTION_CHARS_MAX} characters`;
 const NAME =
   "a log's name: groups of a–z and 0–9, joined by one of . _ - each, at most 64 characters";
-
-export const Description = v.pipe(
-  v.string(DESCRIPTION),
-  v.maxLength(DESCRIPTION_CHARS_MAX, DESCRIPTION),
-);
 
 const RetentionDays = v.pipe(
   v.number(RETENTION),
