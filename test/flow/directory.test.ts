@@ -69,7 +69,7 @@ test("without the index what is known holds for a minute, then nobody is let in 
   assert.equal(looks, 1);
   world.nowMs += BLIND_MS_MAX;
   await assert.rejects(two.ledger.current(), { code: "index_unavailable" });
-  assert.ok(looks > 2, "an index that is being restarted is waited for");
+  await until(() => looks > 2, "another look: an index that is being restarted is waited for");
   two.gate.fault = () => undefined;
   world.nowMs += LOOK_MS + 1;
   void two.ledger.current().catch(() => {});
