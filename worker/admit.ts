@@ -34,6 +34,8 @@ export interface Admitted {
 export interface Sender {
   readonly request: Request;
   readonly address: string | null;
+  /** Is told whose token it is, whether or not the rule is met. */
+  readonly saw?: (principal: Principal | null) => void;
 }
 
 const NOBODY: Admitted = { principal: null, log: null };
@@ -144,7 +146,7 @@ const LOOPBACK_HOST = /^(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])$/;
  * to be looked up; only who has a right to it (`assertRight`) learns of that, or its name would be told.
  */
 async function ask(
-  { address }: Sender,
+  { address, saw }: Sender,
   token: Credential | null,
   logName: string,
   ledger: LedgerApi,
@@ -156,12 +158,14 @@ async function ask(
   const result = await ledger.admit({ tokenSha256, signedIn, log });
   if (result.ok) {
     const principal = signedIn ?? result.value.principal;
+    saw?.(principal);
     assertNetwork(principal, address);
     return { principal, log: result.value.log };
   }
   if (log !== null) {
     const known = valueOf(await ledger.admit({ tokenSha256, log: null }));
     const principal = signedIn ?? known.principal;
+    saw?.(principal);
     assertNetwork(principal, address);
     assertRight(principal);
   }
@@ -170,7 +174,10 @@ async function ask(
 
 async function whoIs(sender: Sender, services: Services): Promise<Principal | null> {
   const token = await credentialOf(sender.request, services);
-  if (token.signedIn !== null) return token.signedIn;
+  if (token.signedIn !== null) {
+    sender.saw?.(token.signedIn);
+    return token.signedIn;
+  }
   return (await ask(sender, token, "", services.ledger, () => undefined)).principal;
 }
 

@@ -5,12 +5,14 @@
  */
 import { Hono, type Context } from "hono";
 import { RegExpRouter } from "hono/router/reg-exp-router";
+import { ReadNote } from "./access-record.ts";
 import { senderAddress } from "./address.ts";
 import { admit } from "./admit.ts";
 import { answer, answerProblem } from "./answer.ts";
 import type { Ask, Services } from "./ask.ts";
 import { discardBody } from "./body.ts";
 import { preflightHeaders, requestIdOf, withEdge } from "./edge.ts";
+import type { Principal } from "./ledger-api.ts";
 import { SignInRefused } from "./oidc/verify.ts";
 import { asProblem, isOurFault, ProblemError } from "./problem.ts";
 import { Query } from "./query.ts";
@@ -19,15 +21,17 @@ import { ROUTES, type Route } from "./routes.ts";
 
 const METHODS: readonly Route["method"][] = ["GET", "POST", "PATCH", "DELETE"];
 
-/** The app; `open` gives the services of one request from the bindings. */
-export function createApp<E extends object>(open: (env: E) => Services): Hono<{ Bindings: E }> {
+/** The app; `open` gives the services of one request from the bindings and from what goes on after it. */
+export function createApp<E extends object>(
+  open: (env: E, later: Services["later"]) => Services,
+): Hono<{ Bindings: E }> {
   const app = new Hono<{ Bindings: E }>({ router: new RegExpRouter() });
   for (const route of ROUTES) {
-    app.on(route.method, route.path, (c) => serve(route, c, open(c.env)));
+    app.on(route.method, route.path, (c) => serve(route, c, open(c.env, laterOf(c))));
   }
   app.notFound((c) => {
     const methods = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 0);
-    return serveElsewhere(c.req.raw, methods, open(c.env));
+    return serveElsewhere(c.req.raw, methods, open(c.env, laterOf(c)));
   });
   // Only what `open` throws comes here: a binding that is missing or wrong.
   app.onError((error) => {
@@ -38,33 +42,48 @@ export function createApp<E extends object>(open: (env: E) => Services): Hono<{ 
   return app;
 }
 
+function laterOf(c: Context): Services["later"] {
+  return (work) => c.executionCtx.waitUntil(work);
+}
+
 async function serve(route: Route, c: Context, services: Services): Promise<Response> {
   const request = c.req.raw;
   const requestId = requestIdOf(request, services.addressing);
   const param = (name: string): string => c.req.param(name) ?? "";
+  const read = new ReadNote(route.recorded, requestId, request, param("log"));
   let response: Response;
   try {
     // hono answers HEAD by GET; a log of reads would have to count it as one.
     if (request.method !== route.method) throw notAllowed(methodsOf(route));
     const address = senderAddress(request, services.addressing);
-    const admitAgain = () => admit(route.rule, { request, address }, param("log"), services);
+    read.address = address;
+    // Whose token it was stays known where it ends while a stream is read.
+    const saw = (principal: Principal | null) =>
+      void (read.principal = principal ?? read.principal);
+    const sender = { request, address, saw };
+    const admitAgain = () => admit(route.rule, sender, param("log"), services);
     const admitted = await admitAgain();
     const query = new Query(request.url, route.query);
+    read.query = query;
     const ask: Ask = {
       request,
       requestId,
       address,
       services,
       query,
+      read,
       param,
       ...admitted,
       admitAgain,
     };
-    response = await route.handle(ask);
+    response = await onRecord(await route.handle(ask), read, services);
   } catch (error) {
     response = await refuse(request, requestId, error, services);
   }
   services.requests.add(route.method, route.path, response.status);
+  read.afterAnswer(response.status, services.nowMs, (record) => {
+    services.access.add(record, services.ledger, services.later, services.nowMs());
+  });
   return withEdge(request, response, services.corsOrigins);
 }
 
@@ -81,6 +100,21 @@ async function serveElsewhere(
     ? answer(requestId, 204, null, preflight)
     : await refuse(request, requestId, elsewhere(methods), services);
   return withEdge(request, response, corsOrigins);
+}
+
+/** The answer, once it is on record where it must be before it goes out. */
+async function onRecord(
+  response: Response,
+  read: ReadNote,
+  { ledger, nowMs }: Services,
+): Promise<Response> {
+  try {
+    await read.beforeAnswer(ledger, response.status, nowMs());
+    return response;
+  } catch (error) {
+    await response.body?.cancel();
+    throw error;
+  }
 }
 
 /** The problem document, after what the sender is still sending was read and thrown away. */

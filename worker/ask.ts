@@ -1,6 +1,8 @@
 /** One request on its way: what a route's handler is given, and what the parts behind it are. */
 import type { Sha256 } from "../storage/log/hash.ts";
 import type { Index, Vault } from "../storage/ports.ts";
+import type { ReadNote } from "./access-record.ts";
+import type { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
@@ -26,6 +28,10 @@ export interface Services {
   readonly readiness: ReadinessCache;
   /** What was answered so far; one for all requests. */
   readonly requests: RequestCounter;
+  /** Reads on their way to `_access`; one for all requests. */
+  readonly access: AccessRecorder;
+  /** Goes on with work after this request was answered. */
+  readonly later: (work: Promise<unknown>) => void;
   /** How the sender's address is found. */
   readonly addressing: AddressSettings;
   /** Origins whose pages may read answers; none unless configured. */
@@ -41,6 +47,8 @@ export interface Ask {
   readonly address: string | null;
   readonly services: Services;
   readonly query: Query;
+  /** What `_access` will say of this request: a handler adds what it shows. */
+  readonly read: ReadNote;
   /** A part of the path by its name in the route. */
   readonly param: (name: string) => string;
   /** Who asks; `null` where the rule lets anyone in. */

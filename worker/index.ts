@@ -4,7 +4,7 @@ import { createApp } from "./app.ts";
 import { textOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
 import { answerOperator } from "./operator.ts";
-import { openServices, reportProblem } from "./services.ts";
+import { access, openServices, reportProblem } from "./services.ts";
 
 export { Ledger } from "./ledger.ts";
 export { IssuerKeys } from "./oidc/issuer-keys.ts";
@@ -13,7 +13,8 @@ export { IssuerKeys } from "./oidc/issuer-keys.ts";
 export class Operator extends WorkerEntrypoint<Env> {
   override fetch(request: Request): Promise<Response> {
     const secret = textOf(this.env, "INDELIBLE_OPERATOR_SECRET");
-    return answerOperator(request, ledgerOf(this.env), secret, reportProblem);
+    const ledger = ledgerOf(this.env);
+    return answerOperator(request, ledger, secret, reportProblem, () => access.flush(ledger));
   }
 }
 

@@ -2,6 +2,7 @@
  * What the HTTP side asks of the ledger, as plain values: calls cross into a Durable Object, where a
  * thrown error would lose its class. So every answer is a Result, and every refusal a Problem.
  */
+import type { AccessRecord } from "../storage/flow/access-events.ts";
 import type { SealRow } from "../storage/ports.ts";
 
 /** Stable codes of API.md §4; `worker/problem.ts` has the one table from code to status. */
@@ -236,6 +237,14 @@ export interface LedgerApi {
     by: Principal,
     decision: { readonly id: string; readonly granted: boolean; readonly reason: string },
   ): Promise<Result<Waiting>>;
+  /**
+   * Puts reads on record in `_access`. `before` their answers: returns once they are committed, or says why they cannot be.
+   * Otherwise they are written behind the answers, and wait while they cannot be. `lost`: how many the caller had to drop.
+   */
+  recordAccess(
+    records: readonly AccessRecord[],
+    how: { readonly before: boolean; readonly lost: number },
+  ): Promise<Result<null>>;
   ready(): Promise<Readiness>;
   /** Counters and gauges for `/metrics`, by name. */
   stats(): Promise<Readonly<Record<string, number>>>;

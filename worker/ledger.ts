@@ -3,6 +3,8 @@
  * calls into flows and their errors into problems; what happens to an entry stands in `storage/flow`.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { AccessRecord } from "../storage/flow/access-events.ts";
+import { AccessLog } from "../storage/flow/access-log.ts";
 import { Administration, type Outcome } from "../storage/flow/administration.ts";
 import type { Decision } from "../storage/flow/approvals.ts";
 import { sleepAtMost } from "../storage/flow/commit.ts";
@@ -58,6 +60,9 @@ const START_LOOK_MS = 2_000;
 const DRAIN_MS = 10_000;
 const USES_MS = 1_000;
 
+/** Of it, for reads that wait to be put on record. */
+const DRAIN_ACCESS_MS = 2_000;
+
 /** The safety net: an object that was started without anybody asking finds unsealed entries by this alarm. */
 const FIRST_ALARM_MS = 5_000;
 
@@ -65,6 +70,7 @@ interface Started {
   readonly parts: LedgerParts;
   readonly ledger: LedgerFlow;
   readonly administration: Administration;
+  readonly access: AccessLog;
   readonly lock: LockWatch;
   readonly uses: TokenUseKeeper;
 }
@@ -91,7 +97,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
    */
   override async alarm(): Promise<void> {
     try {
-      const { ledger } = await this.#start();
+      const { ledger, access } = await this.#start();
+      access.runDue();
       void ledger.sealer.runDue();
     } catch (error) {
       report("warn", "the alarm could do nothing", { reason: String(error) });
@@ -217,6 +224,14 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     });
   }
 
+  recordAccess(records: readonly AccessRecord[], how: Parameters<LedgerApi["recordAccess"]>[1]) {
+    return this.#answer(async ({ access }) => {
+      if (how.before) await access.write(records);
+      else access.take(records, how.lost);
+      return null;
+    });
+  }
+
   async ready(): Promise<Readiness> {
     // A start that hangs, because the vault does, is a state like any other.
     await sleepAtMost(
@@ -228,7 +243,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   }
 
   async stats(): Promise<Readonly<Record<string, number>>> {
-    const { ledger } = await this.#start();
+    const { ledger, access } = await this.#start();
     const states = [...ledger.directory.logs.keys()].flatMap((log) => ledger.state(log) ?? []);
     const sum = (count: (state: (typeof states)[number]) => number) =>
       states.reduce((total, state) => total + count(state), 0);
@@ -241,6 +256,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
       indelible_oldest_unsealed_seconds: oldestMs === Infinity ? 0 : (Date.now() - oldestMs) / 1000,
       indelible_frozen_logs: sum(({ frozen }) => (frozen === null ? 0 : 1)),
       indelible_unsealable_logs: sum(({ unsealable }) => (unsealable === null ? 0 : 1)),
+      indelible_access_unrecorded_total: access.unrecorded,
+      indelible_access_waiting: access.waiting,
       indelible_clock_skew_seconds: ledger.clock.skewMs / 1000,
       indelible_lock_enforced: ledger.sealingForbidden === null ? 1 : 0,
     };
@@ -264,7 +281,9 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   async drain() {
     const started = this.#started;
     if (started === null) return { sealed: true, unsealed: {} };
-    const sealed = await started.ledger.drain(Date.now() + DRAIN_MS);
+    const deadlineMs = Date.now() + DRAIN_MS;
+    await started.access.drain(DRAIN_ACCESS_MS);
+    const sealed = await started.ledger.drain(deadlineMs);
     await sleepAtMost(USES_MS, started.uses.flush());
     return { sealed, unsealed: started.ledger.unsealed() };
   }
@@ -325,7 +344,8 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const lock = new LockWatch(this.env, ledger);
     const administration = new Administration(ledger, approvalRules(this.env));
     const uses = new TokenUseKeeper(new LibsqlTokenUses(parts.index.connection), Date.now, report);
-    this.#started = { parts, ledger, administration, lock, uses };
+    const access = new AccessLog(ledger, parts);
+    this.#started = { parts, ledger, administration, access, lock, uses };
     this.#startProblem = null;
     await lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.

@@ -33,17 +33,18 @@ const BootstrapShape = v.strictObject({
 const DEMO_LOG = "demo";
 const DEMO_RETENTION_DAYS = 1;
 
-/** Answers one of the operator's calls. */
+/** Answers one of the operator's calls; `beforeDrain` gives the ledger what it has yet to take. */
 export async function answerOperator(
   request: Request,
   ledger: LedgerApi,
   secret: string,
   report: (requestId: string, problem: ProblemError) => void,
+  beforeDrain: () => Promise<void> = async () => {},
 ): Promise<Response> {
   const requestId = crypto.randomUUID();
   try {
     assertOperator(request, secret);
-    return await dispatch(request, requestId, ledger);
+    return await dispatch(request, requestId, ledger, beforeDrain);
   } catch (error) {
     const problem = asProblem(error);
     if (problem.code === "internal_error") report(requestId, problem);
@@ -52,7 +53,12 @@ export async function answerOperator(
   }
 }
 
-async function dispatch(request: Request, requestId: string, ledger: LedgerApi): Promise<Response> {
+async function dispatch(
+  request: Request,
+  requestId: string,
+  ledger: LedgerApi,
+  beforeDrain: () => Promise<void>,
+): Promise<Response> {
   switch (`${request.method} ${new URL(request.url).pathname}`) {
     case "POST /bootstrap": {
       const shape = await readShape(request, BootstrapShape);
@@ -60,6 +66,7 @@ async function dispatch(request: Request, requestId: string, ledger: LedgerApi):
       return answerJson(requestId, 200, {});
     }
     case "POST /drain":
+      await beforeDrain();
       return answerJson(requestId, 200, await ledger.drain());
     case "GET /readyz":
       return answerReadiness(requestId, await ledger.ready());

@@ -19,6 +19,11 @@ export class Query {
     return this.#values.get(name) ?? null;
   }
 
+  /** All that were given, by name. */
+  entries(): Record<string, string> {
+    return Object.fromEntries(this.#values);
+  }
+
   has(name: string): boolean {
     return this.#values.has(name);
   }

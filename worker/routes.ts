@@ -3,6 +3,7 @@
  * built from this table and from nothing else, so a test that walks it has seen everything.
  */
 import { READERS, ROLES, type Rule } from "./access.ts";
+import type { Recorded } from "./access-record.ts";
 import type { Ask } from "./ask.ts";
 import { decideApproval, listApprovals } from "./routes/approvals.ts";
 import { answerDescription } from "./openapi/document.ts";
@@ -20,6 +21,8 @@ export interface Route {
   /** In hono's form; `:log` is the log that a rule `for: "log"` speaks of. */
   readonly path: string;
   readonly rule: Rule;
+  /** What `_access` calls it. */
+  readonly recorded: Recorded;
   readonly query: readonly string[];
   readonly handle: (ask: Ask) => Response | Promise<Response>;
 }
@@ -36,45 +39,56 @@ const LIST = ["order", "from", "limit", "cursor"];
 
 /** The most asked first. */
 export const ROUTES: readonly Route[] = [
-  route("POST", "/v1/logs/:log/entries", { for: "append" }, append, ["ack"]),
-  route("GET", "/v1/logs/:log/entries", READ, listEntries, LIST),
-  route("GET", "/v1/logs/:log/entries/:seq", READ, getEntry),
+  route("POST", "/v1/logs/:log/entries", { for: "append" }, "no read", append, ["ack"]),
+  route("GET", "/v1/logs/:log/entries", READ, "entries.read", listEntries, LIST),
+  route("GET", "/v1/logs/:log/entries/:seq", READ, "entry.read", getEntry),
   // A writer may prove what it wrote itself; the handler sees to that.
   route(
     "GET",
     "/v1/logs/:log/entries/:seq/proof",
     { for: "log", roles: [...READERS, "writer"] },
+    "proof.read",
     getReceipt,
   ),
-  route("GET", "/v1/logs/:log/checkpoint", READ, getCheckpoint, ["committed"]),
-  route("GET", "/v1/logs/:log/consistency", READ, getConsistency, ["from", "to"]),
-  route("GET", "/v1/logs/:log/seals", AUDIT, listSeals, LIST),
-  route("GET", "/v1/logs/:log/seals/:first", AUDIT, getSeal),
-  route("POST", "/v1/logs/:log/seal", { for: "log", roles: ["auditor", "admin"] }, sealNow),
-  route("GET", "/v1/logs/:log", ANY_OF_LOG, getLog),
-  route("PATCH", "/v1/logs/:log", { for: "log", roles: ["admin"] }, changeLog),
-  route("GET", "/v1/logs", ANY_TOKEN, listLogs),
-  route("POST", "/v1/logs", ADMIN, createLog),
-  route("POST", "/v1/tokens", ADMIN, createToken),
-  route("GET", "/v1/tokens", ADMIN, listTokens),
-  route("POST", "/v1/tokens/:id/rotate", ADMIN, rotateToken),
-  route("DELETE", "/v1/tokens/:id", ADMIN, revokeToken),
-  route("GET", "/v1/approvals", ADMIN, listApprovals, ["state"]),
-  route("POST", "/v1/approvals/:id", ADMIN, decideApproval),
-  route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, tlogCheckpoint),
-  route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, tlogTile),
-  route("GET", "/healthz", ANYONE, healthz),
-  route("GET", "/readyz", ANYONE, readyz),
-  route("GET", "/openapi.json", ANYONE, (ask) => answerDescription(ask, ROUTES)),
-  route("GET", "/metrics", { for: "metrics" }, metrics),
+  route("GET", "/v1/logs/:log/checkpoint", READ, "checkpoint.read", getCheckpoint, ["committed"]),
+  route("GET", "/v1/logs/:log/consistency", READ, "consistency.read", getConsistency, [
+    "from",
+    "to",
+  ]),
+  route("GET", "/v1/logs/:log/seals", AUDIT, "seals.list", listSeals, LIST),
+  route("GET", "/v1/logs/:log/seals/:first", AUDIT, "seal.download", getSeal),
+  route(
+    "POST",
+    "/v1/logs/:log/seal",
+    { for: "log", roles: ["auditor", "admin"] },
+    "no read",
+    sealNow,
+  ),
+  route("GET", "/v1/logs/:log", ANY_OF_LOG, "log.read", getLog),
+  route("PATCH", "/v1/logs/:log", { for: "log", roles: ["admin"] }, "no read", changeLog),
+  route("GET", "/v1/logs", ANY_TOKEN, "logs.list", listLogs),
+  route("POST", "/v1/logs", ADMIN, "no read", createLog),
+  route("POST", "/v1/tokens", ADMIN, "no read", createToken),
+  route("GET", "/v1/tokens", ADMIN, "tokens.list", listTokens),
+  route("POST", "/v1/tokens/:id/rotate", ADMIN, "no read", rotateToken),
+  route("DELETE", "/v1/tokens/:id", ADMIN, "no read", revokeToken),
+  route("GET", "/v1/approvals", ADMIN, "approvals.list", listApprovals, ["state"]),
+  route("POST", "/v1/approvals/:id", ADMIN, "no read", decideApproval),
+  route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, "checkpoint.read", tlogCheckpoint),
+  route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, "tile.read", tlogTile),
+  route("GET", "/healthz", ANYONE, "no read", healthz),
+  route("GET", "/readyz", ANYONE, "no read", readyz),
+  route("GET", "/openapi.json", ANYONE, "no read", (ask) => answerDescription(ask, ROUTES)),
+  route("GET", "/metrics", { for: "metrics" }, "no read", metrics),
 ];
 
 function route(
   method: Route["method"],
   path: string,
   rule: Rule,
+  recorded: Recorded,
   handle: Route["handle"],
   query: readonly string[] = [],
 ): Route {
-  return { method, path, rule, query, handle };
+  return { method, path, rule, recorded, query, handle };
 }

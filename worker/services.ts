@@ -3,6 +3,7 @@ import { LibsqlIndex } from "../storage/index/index.ts";
 import type { Issuer } from "../storage/issuers.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import { Networks } from "../storage/networks.ts";
+import { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
@@ -22,6 +23,7 @@ import { ReadinessCache } from "./readiness-cache.ts";
 const admitted = new AdmitCache();
 const readiness = new ReadinessCache();
 const requests = new RequestCounter();
+export const access = new AccessRecorder();
 
 const signInMemory = new SignInMemory();
 const refusals = new RefusalLines(report);
@@ -57,7 +59,7 @@ function textsOf(list: string | undefined): string[] {
 }
 
 /** The services of one request. Connections are made when they are used, and never shared: workerd ties them to a request. */
-export function openServices(env: Env): Services {
+export function openServices(env: Env, later: Services["later"]): Services {
   return {
     ledger: ledgerOf(env),
     index: () => new LibsqlIndex(indexConfigOf(env)),
@@ -69,6 +71,8 @@ export function openServices(env: Env): Services {
     signIn: signInOf(env),
     readiness,
     requests,
+    access,
+    later,
     addressing: addressingOf(env),
     corsOrigins: corsOriginsOf(env),
     report: reportProblem,

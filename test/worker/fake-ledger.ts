@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { encodeUtf8, toBase64Url, toHex } from "../../storage/log/bytes.ts";
 import { signCheckpoint } from "../../storage/log/checkpoint.ts";
 import { encodeLine } from "../../storage/log/entry.ts";
+import type { AccessRecord } from "../../storage/flow/access-events.ts";
 import { ChunkBuilder, EMPTY_HEAD, treeAt } from "../../storage/flow/chunk.ts";
 import { seedSigner } from "../../storage/keys.ts";
 import type { SealRow, Signer } from "../../storage/ports.ts";
@@ -38,9 +39,11 @@ export class FakeLedger implements LedgerApi {
   readonly tokenStatus = new Map<string, TokenStatus & { readonly sha256: string }>();
   /** What was asked for, for assertions. */
   readonly calls: string[] = [];
+  /** What was put on record, in order. */
+  readonly accessed: (AccessRecord & { readonly before: boolean })[] = [];
   bootstrapped: Bootstrap | null = null;
   /** Answers that come instead of the usual ones, by method. */
-  refusals: Partial<Record<"admit" | "append" | "seal", Problem>> = {};
+  refusals: Partial<Record<"admit" | "append" | "recordAccess" | "seal", Problem>> = {};
   readiness: Readiness = { state: "ready", parts: { index: { ok: true, problems: [] } } };
   /** What an append with `sealed` says. */
   seals = true;
@@ -243,6 +246,12 @@ export class FakeLedger implements LedgerApi {
     const approval = { ...this.approvalStatus.get(id)!, decision };
     this.approvalStatus.set(id, approval);
     return yes({ approval, sealed: true });
+  }
+
+  async recordAccess(records: readonly AccessRecord[], how: { before: boolean; lost: number }) {
+    if (this.refusals.recordAccess !== undefined) return no(this.refusals.recordAccess);
+    this.accessed.push(...records.map((record) => ({ ...record, before: how.before })));
+    return yes(null);
   }
 
   async ready() {

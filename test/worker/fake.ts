@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { createApp } from "../../worker/app.ts";
+import { AccessRecorder } from "../../worker/access-recorder.ts";
 import { AdmitCache } from "../../worker/admit.ts";
 import type { Services } from "../../worker/ask.ts";
 import type { Role } from "../../worker/ledger-api.ts";
@@ -62,6 +63,8 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     signIn: null,
     readiness: new ReadinessCache(),
     requests: new RequestCounter(),
+    access: new AccessRecorder(),
+    later: () => {},
     addressing: { onEdge: true, trustedProxies: new Networks([]) },
     corsOrigins: new Set(),
     report: (_, problem) => void reported.push(problem),

@@ -58,6 +58,7 @@ export async function listApprovals(ask: Ask): Promise<Response> {
     .map((approval) => approvalItem(approval, nowMs))
     .filter(({ state }) => wanted === null || state === wanted);
   const newest = approvals.slice(-APPROVALS_MAX).reverse();
+  ask.read.shown({ count: newest.length });
   return answerJson(ask.requestId, 200, { approvals: newest });
 }
 

@@ -2,11 +2,13 @@
 import { concatBytes, encodeUtf8, toHex } from "../../storage/log/bytes.ts";
 import { accepts } from "../media.ts";
 import { answer, answerJsonText, NDJSON_TYPE } from "../answer.ts";
+import type { Shown } from "../../storage/flow/access-events.ts";
 import { logOf, type Ask } from "../ask.ts";
 import { formatCursor, placeOf, type Order } from "../cursor.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { asProblem, invalidRequest, isOurFault, ProblemError } from "../problem.ts";
 import { parseInteger } from "../query.ts";
+import { StreamEnd } from "../stream-end.ts";
 import { lineAt, linePages, type LineSource, type ProvenLine } from "../reading.ts";
 
 export const LIST_LIMIT_MAX = 1_000;
@@ -59,8 +61,16 @@ async function listPage(ask: Ask, range: Range, limit: number): Promise<Response
   }
   const cursor =
     next === null ? null : formatCursor({ ...range, list: "entries", log: log.name, from: next });
+  ask.read.shown(shownOf(range, items.length));
   const text = `{"entries":[${items.join(",")}],"next_cursor":${JSON.stringify(cursor)}}`;
   return answerJsonText(ask.requestId, 200, text);
+}
+
+/** The `count` entries that come first in the range's direction. */
+function shownOf({ from, to, order }: Range, count: number): Shown {
+  if (count === 0) return { count };
+  if (order === "asc") return { first: from, last: from + count - 1, count };
+  return { first: to - count, last: to - 1, count };
 }
 
 /** At most `count` entries of the range. */
@@ -79,34 +89,54 @@ function itemOf({ seq, text, leaf }: ProvenLine, log: LogStatus): string {
  * Exact lines, one read of the index for each pull of the client: whoever reads slowly costs no memory and
  * holds nothing open. The first page is read before the answer begins, so what can fail at once is a
  * problem document; later the stream breaks off, which HTTP shows as an incomplete body. It does so as well when
- * the token is revoked meanwhile.
+ * the token is revoked meanwhile. A stream that no page of JSON could hold, or of several reads, is an export: on record before it begins.
  */
 async function streamLines(ask: Ask, range: Range, limit: number): Promise<Response> {
-  const pages = linePages(sourceOf(ask), cutTo(range, limit));
+  const given = cutTo(range, limit);
+  const pages = linePages(sourceOf(ask), given);
   let page = await pages.next();
+  let sent = 0;
+  const count = given.to - given.from;
+  const isWhole = page.done === true || page.value.length === count;
+  const isExport = count > LIST_LIMIT_MAX || !isWhole;
+  ask.read.shown(shownOf(given, count), isExport);
+  const end = isExport ? endOf(ask, () => shownOf(given, sent)) : null;
   const goOn = admittedEach(ADMIT_AGAIN_MS, ask);
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        end?.pulled();
         if (page.done === true) return controller.close();
         controller.enqueue(joinLines(page.value));
+        sent += page.value.length;
         try {
           await goOn();
           page = await pages.next();
         } catch (error) {
           const problem = asProblem(error);
           if (isOurFault(problem)) ask.services.report(ask.requestId, problem);
+          end?.early();
           throw problem;
         }
-        if (page.done === true) controller.close();
+        if (page.done !== true) return;
+        end?.whole();
+        controller.close();
       },
       async cancel() {
+        end?.early();
         await pages.return();
       },
     },
     { highWaterMark: 0 },
   );
   return answer(ask.requestId, 200, body, { "content-type": NDJSON_TYPE });
+}
+
+/** Watches an export, and puts on record how far it came where it does not come to its end. */
+function endOf({ request, services, read }: Ask, sent: () => Shown): StreamEnd {
+  const end = new StreamEnd(request.signal, () => read.brokeOff(sent()));
+  services.later(end.over);
+  return end;
 }
 
 /** A call that meets the route's rule anew where the last time was so long ago. */
@@ -128,6 +158,7 @@ function joinLines(lines: readonly ProvenLine[]): Uint8Array {
 /** One entry; as NDJSON its exact line. */
 export async function getEntry(ask: Ask): Promise<Response> {
   const line = await lineAt(sourceOf(ask), seqOf(ask));
+  ask.read.shown({ first: line.seq, last: line.seq, count: 1 });
   if (accepts(ask.request, NDJSON_TYPE)) {
     return answer(ask.requestId, 200, `${line.text}\n`, { "content-type": NDJSON_TYPE });
   }

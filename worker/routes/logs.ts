@@ -99,6 +99,7 @@ export async function listLogs(ask: Ask): Promise<Response> {
   const principal = principalOf(ask);
   const logs = valueOf(await ask.services.ledger.logs());
   const bound = logs.filter(({ name }) => isBound(principal, name));
+  ask.read.shown({ count: bound.length });
   return answerJson(ask.requestId, 200, { logs: bound.map(logItem) });
 }
 

@@ -36,6 +36,7 @@ export async function getReceipt(ask: Ask): Promise<Response> {
     return proveInclusion(seq, size, source.index.tiles(log.name), sha256);
   });
   if (!checkInclusion(seq, size, line.leaf, proof, root, sha256)) throw altered(log.name, seq);
+  ask.read.shown({ first: seq, last: seq, count: 1 });
   const text = formatReceipt({ seq, proof, checkpoint });
   return answerText(ask.requestId, text, {
     "content-disposition": `inline; filename="${log.name}-${seq}.tlog-proof"`,

@@ -35,6 +35,7 @@ export async function listSeals(ask: Ask): Promise<Response> {
     order,
   });
   const next = rows[limit];
+  ask.read.shown({ count: Math.min(rows.length, limit) });
   return answerJson(ask.requestId, 200, {
     seals: rows.slice(0, limit).map(sealItem),
     next_cursor:
@@ -53,6 +54,8 @@ export async function getSeal(ask: Ask): Promise<Response> {
     const detail = `version ${row.versionId} of ${row.key} is not what was sealed`;
     throw new ProblemError("batch_altered", detail);
   }
+  const { first, count } = row;
+  ask.read.shown({ first, last: first + count - 1, count });
   return answer(ask.requestId, 200, bytes, {
     "content-type": "application/gzip",
     "content-disposition": `attachment; filename="${row.key.replaceAll("/", "-")}"`,

@@ -32,6 +32,7 @@ export async function tlogTile(ask: Ask): Promise<Response> {
     throw new ProblemError("entry_unknown", "the sealed log does not reach this tile");
   }
   const bytes = tile.level === "entries" ? await bundle(ask, tile) : await hashes(ask, tile);
+  ask.read.shown({ tile: `tile/${ask.param("rest")}`, count: tile.width });
   return answer(ask.requestId, 200, bytes, {
     "content-type": "application/octet-stream",
     "cache-control": log.public ? CACHE_FOREVER : CACHE_NEVER,

@@ -72,6 +72,7 @@ export async function listTokens(ask: Ask): Promise<Response> {
   const nowMs = ask.services.nowMs();
   const tokens = valueOf(await ask.services.ledger.tokens());
   const own = tokens.filter((token) => mayManage(principal, token));
+  ask.read.shown({ count: own.length });
   return answerJson(ask.requestId, 200, { tokens: own.map((token) => tokenItem(token, nowMs)) });
 }
 
