@@ -22,7 +22,7 @@ const ROOMS: readonly Room[] = [
   {
     path: "storage/index/",
     rooms: ["storage/log/", "storage/ports.ts"],
-    packages: ["drizzle-orm", "@libsql/client"],
+    packages: ["drizzle-orm", "@libsql/client", "@libsql/hrana-client"],
   },
   {
     path: "storage/vault/",

@@ -3,10 +3,17 @@
  * tried again, and every failure as an `IndexError` that says whether a write may have happened.
  * Works in workerd and in Node; nothing is sent before the first call.
  */
-import { type Client, createClient, LibsqlBatchError, LibsqlError } from "@libsql/client/web";
+import {
+  type Client,
+  createClient,
+  type InStatement,
+  LibsqlBatchError,
+  LibsqlError,
+} from "@libsql/client/web";
 import { drizzle } from "drizzle-orm/libsql/web";
 import { IndexError } from "../ports.ts";
 import { Mutex } from "./mutex.ts";
+import { WriteStream } from "./write-stream.ts";
 
 export interface LibsqlOptions {
   /** `http(s)://host:port` as it stands; sqld takes the namespace from the host's first label. */
@@ -27,21 +34,26 @@ const BUSY_PAUSE_MS_MAX = 50;
 export class Connection {
   readonly client: Client;
   readonly db: ReturnType<typeof drizzle>;
+  readonly #stream: WriteStream;
   /** sqld livelocks under several concurrent writers: what writes through here waits its turn. */
   readonly #writers = new Mutex();
 
   constructor(options: LibsqlOptions) {
-    this.client = createClient({
-      url: options.url,
-      authToken: options.authToken,
-      fetch: boundedFetch(options.fetch ?? globalThis.fetch.bind(globalThis)),
-    });
+    const { url, authToken } = options;
+    const fetch = boundedFetch(options.fetch ?? globalThis.fetch.bind(globalThis));
+    this.client = createClient({ url, authToken, fetch });
+    this.#stream = new WriteStream({ url, authToken, fetch });
     this.db = drizzle(this.client);
   }
 
   /** Runs a write (one batch, all or nothing) alone. Its IndexError's outcome is about this write. */
   write<T>(work: () => Promise<T>): Promise<T> {
     return this.#writers.run(() => attempt(work, writeError));
+  }
+
+  /** A write that comes again and again, on a connection that is kept. */
+  transaction(statements: readonly InStatement[]): Promise<void> {
+    return this.write(() => this.#stream.transaction(statements));
   }
 
   /** Runs a read beside whatever else runs. */

@@ -61,7 +61,7 @@ export class LibsqlIndex implements Index {
     assertCommit(chunks);
     try {
       // ★ Commit 1. A crash before it: nothing happened. After: all of it did, and the same again says so.
-      await this.#write(buildCommit(chunks));
+      await this.connection.transaction(buildCommit(chunks));
       return { kind: "committed" };
     } catch (error) {
       if (refusedStatement(error) === null) throw error;
