@@ -186,10 +186,10 @@ export class Ledger {
   /** Appends and answers after commit 1. Throws a Refusal; then nothing of the job was written, unless it says otherwise. */
   async append(job: AppendJob): Promise<Appended> {
     const state = await this.open(job.log);
-    // Refused here, a job leaves no key announced for nothing.
+    // Refused here, a job leaves no key announced for nothing; and nobody gets receipts of the instance's own entries.
     this.#stateFor(job);
     if (!this.#unproven.isEmpty) await this.#unproven.note();
-    if (!state.announced && job.log !== SYSTEM_LOG) await this.announce(state);
+    if (!state.announced && !job.log.startsWith("_")) await this.announce(state);
     return this.#appender.append(job);
   }
 

@@ -278,7 +278,7 @@ test("methods that an address does not take are 405, with those that it does", a
     ["DELETE", ENTRIES, "GET, POST"],
     ["PATCH", `${ENTRIES}/0`, "GET"],
     ["DELETE", `${ENTRIES}/0`, "GET"],
-    ["DELETE", "/v1/logs/demo", "GET"],
+    ["DELETE", "/v1/logs/demo", "GET, PATCH"],
     ["PUT", "/v1/logs", "GET, POST"],
     ["GET", "/v1/logs/demo/seal", "POST"],
     ["POST", "/v1/logs/demo/seals", "GET"],

@@ -100,8 +100,8 @@ test("V extends I, M = V: the index is brought up from the batches", async () =>
 });
 
 for (const [name, memo, unproven] of [
-  ["behind V", () => moments.early.dataDir, ["_system", LOG]],
-  ["missing", () => null, ["_system", LOG, OTHER]],
+  ["behind V", () => moments.early.dataDir, ["_access", "_system", LOG]],
+  ["missing", () => null, ["_access", "_system", LOG, OTHER]],
 ] as const) {
   test(`V beyond I, and M is ${name}: brought up, and recorded as unproven in the log itself`, async () => {
     await row(
