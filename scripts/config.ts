@@ -123,7 +123,7 @@ export function readCommand(
       twoPerson: readSwitch(settings, "TWO_PERSON"),
       approvalHours:
         settings.integer("APPROVAL_HOURS", 1, APPROVAL_HOURS_MAX) ?? DEFAULTS.APPROVAL_HOURS,
-      indexEncryption: readSwitch(settings, "INDEX_ENCRYPTION"),
+      indexEncryption: readSwitch(settings, "INDEX_ENCRYPTION", "on"),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
       tls: readTlsFiles(settings, base),
@@ -317,8 +317,8 @@ function readNetworks(settings: Settings, key: Key): string[] {
 }
 
 /** `on` or `off`; off where it is not set. */
-function readSwitch(settings: Settings, key: Key): boolean {
-  const text = settings.text(key) ?? "off";
+function readSwitch(settings: Settings, key: Key, unset: "on" | "off" = "off"): boolean {
+  const text = settings.text(key) ?? unset;
   if (text === "on" || text === "off") return text === "on";
   throw new ConfigError(PREFIX + key, `must be on or off, not "${text}".`);
 }

@@ -24,7 +24,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     s3: null,
     libsql: null,
     gateway: { listen: { host: "127.0.0.1", port: 8788 }, upstream: null },
-    indexEncryption: false,
+    indexEncryption: true,
     systemRetentionDays: 1,
     trustedProxies: [],
     issuers: null,
