@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client } from "minio";
 import { LOCAL_REGION, type MinioSecrets } from "../../scripts/parts/minio.ts";
+import type { VaultConfig } from "../../storage/vault/client.ts";
 
 export interface Store {
   readonly client: Client;
@@ -25,6 +26,16 @@ export function secretStore(dataDir: string, who: "worker" | "auditor" | "root")
     readFileSync(join(dataDir, "keys", "minio.json"), "utf8"),
   ) as MinioSecrets;
   return storeOf(dataDir, secrets[who]);
+}
+
+/** The worker's own way to the vault, in the hands of somebody who has its key. */
+export function workerVault(dataDir: string): VaultConfig {
+  const path = join(dataDir, "keys", "minio.json");
+  const { worker } = JSON.parse(readFileSync(path, "utf8")) as MinioSecrets;
+  const text = readFileSync(join(dataDir, "auditor.env"), "utf8");
+  const value = (name: string): string => new RegExp(`^${name}=(.*)$`, "m").exec(text)![1]!;
+  const [endpoint, bucket] = [value("S3_ENDPOINT"), value("S3_BUCKET")];
+  return { endpoint, bucket, region: LOCAL_REGION, ...worker };
 }
 
 function storeOf(dataDir: string, keys: { accessKey: string; secretKey: string }): Store {
