@@ -69,6 +69,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },
   "GET /healthz": { may: ROLES, status: 200, anyLog: true, open: true },
   "GET /readyz": { may: ROLES, status: 200, anyLog: true, open: true },
+  "GET /openapi.json": { may: ROLES, status: 200, anyLog: true, open: true },
   // From this machine nobody needs a token; behind a proxy everybody does.
   "GET /metrics": { may: ROLES, status: 200, anyLog: true },
 };
