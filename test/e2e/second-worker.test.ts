@@ -126,6 +126,32 @@ test("what one worker grants, rotates or revokes holds in the other within a sec
   t.diagnostic(`known after ${took.join(", ")} ms`);
 });
 
+test("reads through two workers are on record in one log, each once", async () => {
+  const { first, second } = two;
+  const rights = { roles: ["auditor"], logs: ["_access"] } as const;
+  const { token: auditor } = await makeToken(first.url, first.tokens.admin, rights);
+  const asked: string[] = [];
+  for (let n = 0; n < 20; n += 1) {
+    const { url, tokens } = n % 2 === 0 ? first : second;
+    const reply = await call(url, `/v1/logs/${LOG}`, { token: tokens.demo });
+    assert.equal(reply.status, 200, reply.text);
+    asked.push(reply.headers.get("x-request-id")!);
+  }
+  await until("all reads are on record", async () => {
+    const views = await Promise.all(
+      [first, second].map(({ url }) => readWholeLog(url, "_access", auditor)),
+    );
+    const [longest] = views.sort((a, b) => b.lines.length - a.lines.length);
+    const found = longest!.lines.map((line) => {
+      const { event } = JSON.parse(line) as { event: { context?: { request_id: string } } };
+      return event.context?.request_id;
+    });
+    const counts = asked.map((id) => found.filter((each) => each === id).length);
+    assert.ok(Math.max(...counts) <= 1, "none twice");
+    return counts.every((count) => count === 1);
+  });
+});
+
 async function systemSize({ url, tokens }: TestInstance): Promise<number> {
   const reply = await call(url, "/v1/logs/_system", { token: tokens.admin });
   assert.equal(reply.status, 200, reply.text);
