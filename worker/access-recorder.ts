@@ -28,8 +28,13 @@ const GATHERING_MS_MAX = GATHER_MS + 2 * TRIES_MAX * RETRY_MS;
 
 type Ledger = Pick<LedgerApi, "recordAccess">;
 
+interface Waiting {
+  readonly record: AccessRecord;
+  requests: number;
+}
+
 export class AccessRecorder {
-  #waiting = new Map<string, AccessRecord>();
+  readonly #waiting = new Map<string, Waiting>();
   #next = 0;
   #lost = 0;
   #gatheringSinceMs = -Infinity;
@@ -73,16 +78,16 @@ export class AccessRecorder {
   #take(): AccessRecord[] {
     const taken = [...this.#waiting].slice(0, CALL_MAX);
     for (const [key] of taken) this.#waiting.delete(key);
-    return taken.map(([, record]) => record);
+    return taken.map(([, { record, requests }]) => ({ ...record, requests }));
   }
 
   #put(record: AccessRecord): void {
     const key = this.#waiting.size < ALIKE_FROM ? String(this.#next++) : keyOf(record);
     const same = this.#waiting.get(key);
     if (same !== undefined) {
-      this.#waiting.set(key, { ...same, requests: same.requests + record.requests });
+      same.requests += record.requests;
     } else if (this.#waiting.size < GATHERED_MAX) {
-      this.#waiting.set(key, record);
+      this.#waiting.set(key, { record, requests: record.requests });
     } else {
       this.#lost += record.requests;
     }
@@ -91,7 +96,7 @@ export class AccessRecorder {
 
 /** The same for reads that are alike in all but their time. */
 function keyOf({ by, action, log, status, ip, userAgent, shown }: AccessRecord): string {
-  return JSON.stringify([by, action, log, status, ip, userAgent, shown]);
+  return `${action} ${log} ${status} ${ip} ${JSON.stringify([by, shown])} ${userAgent}`;
 }
 
 function sleep(ms: number): Promise<void> {
