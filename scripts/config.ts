@@ -60,6 +60,10 @@ const KEYS = [
   "GATEWAY_UPSTREAM",
   "TWO_PERSON",
   "APPROVAL_HOURS",
+  "RATE_PER_TOKEN",
+  "RATE_PER_ADDRESS",
+  "RATE_REFUSED",
+  "REQUESTS_MAX",
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -128,6 +132,7 @@ export function readCommand(
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),
       tls: readTlsFiles(settings, base),
       corsOrigins: readOrigins(settings, "CORS_ORIGINS"),
+      limits: readLimits(settings),
       issuers: readIssuers(settings.text("OIDC"), base, privateAddressesAllowed),
       privateAddressesAllowed,
     },
@@ -298,6 +303,25 @@ export function isLoopbackHost(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, "$1");
   return host === "localhost" || (isNetwork(address) && isLoopback(address));
 }
+
+function readLimits(settings: Settings): Record<string, string> {
+  const limits: Record<string, string> = {};
+  for (const [key, min] of LIMITS_MIN) {
+    const value = settings.integer(key, min, LIMIT_MAX);
+    if (value !== null) limits[PREFIX + key] = String(value);
+  }
+  return limits;
+}
+
+/** Requests a second, 0 for no limit; and requests under way, of which one sender may have a part. */
+const LIMITS_MIN: readonly (readonly [Key, number])[] = [
+  ["RATE_PER_TOKEN", 0],
+  ["RATE_PER_ADDRESS", 0],
+  ["RATE_REFUSED", 0],
+  ["REQUESTS_MAX", 16],
+];
+/** No machine does more. */
+const LIMIT_MAX = 1_000_000;
 
 /** Texts with commas between them. */
 function readList(settings: Settings, key: Key): string[] {

@@ -46,6 +46,16 @@ export function plainAddress(text: string): string | null {
   return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;
 }
 
+/** What counts as one sender: an IPv4 address; of IPv6 the /64, which is what one customer gets (RFC 6177 §2). */
+export function senderNetwork(address: string): string {
+  if (!address.includes(":")) return address;
+  const { parts } = ipaddr.parse(address) as ipaddr.IPv6;
+  return `${parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(":")}::/64`;
+}
+
 function parseNetwork(text: string): Range {
   if (!NETWORK_FORM.test(text)) throw new Error(`${text} is no network`);
   if (text.includes("/")) return ipaddr.parseCIDR(text);

@@ -18,6 +18,7 @@ import { asProblem, isOurFault, ProblemError } from "./problem.ts";
 import { Query } from "./query.ts";
 import { report } from "./report.ts";
 import { ROUTES, type Route } from "./routes.ts";
+import { FREE_PATH, Turn } from "./turn.ts";
 
 const METHODS: readonly Route["method"][] = ["GET", "POST", "PATCH", "DELETE"];
 
@@ -27,11 +28,19 @@ export function createApp<E extends object>(
 ): Hono<{ Bindings: E }> {
   const app = new Hono<{ Bindings: E }>({ router: new RegExpRouter() });
   for (const route of ROUTES) {
-    app.on(route.method, route.path, (c) => serve(route, c, open(c.env, laterOf(c))));
+    app.on(route.method, route.path, (c) => {
+      const services = open(c.env, laterOf(c));
+      const answering = serve(route, c, services);
+      if (route.path !== FREE_PATH) services.later(answering);
+      return answering;
+    });
   }
   app.notFound((c) => {
     const methods = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 0);
-    return serveElsewhere(c.req.raw, methods, open(c.env, laterOf(c)));
+    const services = open(c.env, laterOf(c));
+    const answering = serveElsewhere(c.req.raw, methods, services);
+    services.later(answering);
+    return answering;
   });
   // Only what `open` throws comes here: a binding that is missing or wrong.
   app.onError((error) => {
@@ -42,6 +51,10 @@ export function createApp<E extends object>(
   return app;
 }
 
+/**
+ * What goes on after the answer, or without one: workerd ends a request whose sender went away, and what was counted and
+ * held for it would never be given back.
+ */
 function laterOf(c: Context): Services["later"] {
   return (work) => c.executionCtx.waitUntil(work);
 }
@@ -51,18 +64,20 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   const requestId = requestIdOf(request, services.addressing);
   const param = (name: string): string => c.req.param(name) ?? "";
   const read = new ReadNote(route.recorded, requestId, request, param("log"));
+  const turn = new Turn(request, services);
   let response: Response;
   try {
+    const address = senderAddress(request, services.addressing);
+    if (route.path !== FREE_PATH) turn.begin(address);
     // hono answers HEAD by GET; a log of reads would have to count it as one.
     if (request.method !== route.method) throw notAllowed(methodsOf(route));
-    const address = senderAddress(request, services.addressing);
     read.address = address;
     // Whose token it was stays known where it ends while a stream is read.
     const saw = (principal: Principal | null) =>
       void (read.principal = principal ?? read.principal);
     const sender = { request, address, saw };
     const admitAgain = () => admit(route.rule, sender, param("log"), services);
-    const admitted = await admitAgain();
+    const admitted = await turn.admit(admitAgain);
     const query = new Query(request.url, route.query);
     read.query = query;
     const ask: Ask = {
@@ -78,7 +93,9 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
     };
     response = await onRecord(await route.handle(ask), read, services);
   } catch (error) {
-    response = await refuse(request, requestId, error, services);
+    response = await refuse(request, requestId, error, services, turn);
+  } finally {
+    turn.end();
   }
   services.requests.add(route.method, route.path, response.status);
   read.afterAnswer(response.status, services.nowMs, (record) => {
@@ -96,9 +113,19 @@ async function serveElsewhere(
   const { addressing, corsOrigins } = services;
   const requestId = requestIdOf(request, addressing);
   const preflight = preflightHeaders(request, methods, corsOrigins);
-  const response = preflight
-    ? answer(requestId, 204, null, preflight)
-    : await refuse(request, requestId, elsewhere(methods), services);
+  if (preflight) {
+    return withEdge(request, answer(requestId, 204, null, preflight), corsOrigins);
+  }
+  const turn = new Turn(request, services);
+  let problem: unknown = elsewhere(methods);
+  try {
+    turn.begin(senderAddress(request, addressing));
+    await turn.admit(async () => ({ principal: null }));
+  } catch (error) {
+    problem = error;
+  }
+  const response = await refuse(request, requestId, problem, services, turn);
+  turn.end();
   return withEdge(request, response, corsOrigins);
 }
 
@@ -123,11 +150,12 @@ async function refuse(
   requestId: string,
   error: unknown,
   services: Services,
+  turn: Turn,
 ): Promise<Response> {
   const problem = asProblem(error);
   if (isOurFault(problem) || problem.cause instanceof SignInRefused)
     services.report(requestId, problem);
-  await discardBody(request);
+  if (turn.isIn) await discardBody(request);
   return answerProblem(requestId, problem);
 }
 

@@ -5,6 +5,8 @@ import type { ReadNote } from "./access-record.ts";
 import type { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
+import type { BodyRooms } from "./body-room.ts";
+import type { Limits } from "./limits.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
 import type { SignIn } from "./oidc/sign-in.ts";
 import type { ReadinessCache } from "./readiness-cache.ts";
@@ -26,6 +28,10 @@ export interface Services {
   readonly signIn: SignIn | null;
   /** What the ledger said of its readiness a moment ago; one for all requests. */
   readonly readiness: ReadinessCache;
+  /** Who asks too often or too much at once; one for all requests. */
+  readonly limits: Limits;
+  /** Memory for large bodies; one for all requests. */
+  readonly bodyRooms: BodyRooms;
   /** What was answered so far; one for all requests. */
   readonly requests: RequestCounter;
   /** Reads on their way to `_access`; one for all requests. */

@@ -10,13 +10,15 @@ export const BODY_BYTES_MAX = 8 * 1024 * 1024;
 /** An administrator's call is a few hundred bytes; 64 KiB leaves room for a hundred log patterns of 64 characters. */
 export const ADMIN_BODY_BYTES_MAX = 64 * 1024;
 /** Bodies up to this size are taken in one piece, which costs one call; it must come within one stall. */
-const SMALL_BODY_BYTES_MAX = 64 * 1024;
+export const SMALL_BODY_BYTES_MAX = 64 * 1024;
 /** A sender that is silent for so long is cut off. */
 export const STALL_MS_MAX = 10_000;
 /** 8 MiB within two minutes is 70 KB/s; a slower sender makes smaller requests. */
 export const ARRIVAL_MS_MAX = 120_000;
 /** What a refused sender may go on sending before the answer: 64 MiB, so that who is above the limit by mistake hears why. */
 export const DISCARD_BYTES_MAX = 8 * BODY_BYTES_MAX;
+/** So many at a time; when more are refused at once, who still sends may find his connection closed before he reads why. */
+const DISCARDS_MAX = 8;
 /** And for how long. */
 export const DISCARD_MS_MAX = 10_000;
 
@@ -43,11 +45,21 @@ export async function readBody(
   return readCounting(request.body, bytesMax, patience);
 }
 
+/**
+ * Throws where a body has two lengths: where a proxy believes the one and we the other, the rest of the body is the next
+ * one's request (RFC 9112 §6.1).
+ */
+export function assertOneLength({ headers }: Request): void {
+  if (!headers.has("transfer-encoding") || !headers.has("content-length")) return;
+  throw invalidRequest("a request has Content-Length or Transfer-Encoding, not both");
+}
+
 /** Reads on and throws away, until the sender is done or has sent too much for too long. Never throws. */
 export async function discardBody(request: Request): Promise<void> {
   if (request.body === null || request.body.locked) return;
   // More than anybody will read: the answer goes out at once, and may reach who listens while sending.
-  if ((announcedBytes(request) ?? 0) > DISCARD_BYTES_MAX) return;
+  if ((announcedBytes(request) ?? 0) > DISCARD_BYTES_MAX || discards >= DISCARDS_MAX) return;
+  discards += 1;
   try {
     const reader = request.body.getReader() as BodyReader;
     const endMs = Date.now() + DISCARD_MS_MAX;
@@ -58,13 +70,17 @@ export async function discardBody(request: Request): Promise<void> {
     }
   } catch {
     // The sender went away: nobody waits for the answer.
+  } finally {
+    discards -= 1;
   }
 }
+
+let discards = 0;
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
 
 /** Content-Length, where it can be believed: with a transfer coding beside it, it cannot. */
-function announcedBytes(request: Request): number | null {
+export function announcedBytes(request: Request): number | null {
   const length = request.headers.get("content-length");
   if (length === null || request.headers.has("transfer-encoding")) return null;
   return /^[0-9]{1,15}$/.test(length) ? Number(length) : null;

@@ -36,6 +36,11 @@ export interface Env {
   readonly INDELIBLE_OIDC?: string;
   /** `on`: calls may go to loopback and private addresses, and without TLS. */
   readonly INDELIBLE_ALLOW_PRIVATE_ADDRESSES?: string;
+  /** Requests a second, and under way; the defaults of `limits.ts` where they are not set. */
+  readonly INDELIBLE_RATE_PER_TOKEN?: string;
+  readonly INDELIBLE_RATE_PER_ADDRESS?: string;
+  readonly INDELIBLE_RATE_REFUSED?: string;
+  readonly INDELIBLE_REQUESTS_MAX?: string;
   /** Origins, with commas between them, whose pages may read answers. */
   readonly INDELIBLE_CORS_ORIGINS?: string;
   /** `on`: what lowers a guard needs a second administrator's approval, within so many hours. */

@@ -23,20 +23,42 @@ export interface SentEvents {
   readonly single: boolean;
 }
 
+/** So much is parsed, and so many are checked, in some milliseconds; then others may have the thread. */
+const STEP_BYTES = 512 * 1024;
+const STEP_EVENTS = 1_000;
+
 /** What the body says. Throws `LogError` and `ProblemError` with the places; `key` is the Idempotency-Key. */
-export function parseEvents(type: EventType, body: Uint8Array, key: string | null): SentEvents {
+export async function parseEvents(
+  type: EventType,
+  body: Uint8Array,
+  key: string | null,
+): Promise<SentEvents> {
+  const steps = parseInSteps(type, body, key);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+function* parseInSteps(
+  type: EventType,
+  body: Uint8Array,
+  key: string | null,
+): Generator<void, SentEvents, undefined> {
   if (key !== null && !IDEMPOTENCY_KEY.test(key)) {
     throw invalidRequest("Idempotency-Key has 1 to 128 characters of printable ASCII");
   }
   if (type === "application/x-ndjson") {
     if (key !== null) throw keyOfMany();
-    return { events: checkEvents(parseLines(body)), single: false };
+    const values = yield* parseLines(body);
+    return { events: yield* checkEvents(values), single: false };
   }
   const value = parseJson(body, { list: true });
   if (!Array.isArray(value)) return { events: [parseOne(value, key)], single: true };
   if (key !== null) throw keyOfMany();
   if (value.length > ARRAY_EVENTS_MAX) throw tooMany("an array", ARRAY_EVENTS_MAX);
-  return { events: checkEvents(value), single: false };
+  return { events: yield* checkEvents(value), single: false };
 }
 
 /** An id's length and characters (FORMAT §2), as far as a header can carry them. */
@@ -61,16 +83,26 @@ function withId(value: Json, id: string): Json {
   return Object.assign(newJsonObject(), value, { id });
 }
 
-function parseLines(body: Uint8Array): Json[] {
+function* parseLines(body: Uint8Array): Generator<void, Json[], undefined> {
   const values: Json[] = [];
   for (let start = 0; start < body.length;) {
+    if (start > 0) yield;
+    start = parseSome(body, start, values);
+  }
+  return values;
+}
+
+/** A step's lines from `start` on; where the next one begins. */
+function parseSome(body: Uint8Array, from: number, values: Json[]): number {
+  let start = from;
+  while (start < body.length && start - from < STEP_BYTES) {
     const newline = body.indexOf(0x0a, start);
     const end = newline < 0 ? body.length : newline;
     if (values.length === NDJSON_EVENTS_MAX) throw tooMany("a body of lines", NDJSON_EVENTS_MAX);
     values.push(parseLine(body.subarray(start, end), values.length));
     start = end + 1;
   }
-  return values;
+  return start;
 }
 
 function parseLine(line: Uint8Array, index: number): Json {
@@ -86,12 +118,28 @@ function parseLine(line: Uint8Array, index: number): Json {
   }
 }
 
-function checkEvents(values: readonly Json[]): Event[] {
+function* checkEvents(values: readonly Json[]): Generator<void, Event[], undefined> {
   if (values.length === 0) throw invalidRequest("there is no event in it", "");
   const events: Event[] = [];
   const wrong: LogError[] = [];
-  let places = 0;
-  for (let index = 0; index < values.length && places < PLACES_MAX; index++) {
+  for (let from = 0; from < values.length; from += STEP_EVENTS) {
+    if (from > 0) yield;
+    checkSome(values, from, Math.min(from + STEP_EVENTS, values.length), events, wrong);
+  }
+  if (wrong.length > 0) throw together(wrong);
+  return events;
+}
+
+/** Those of `from` … `to` − 1, until enough is wrong. */
+function checkSome(
+  values: readonly Json[],
+  from: number,
+  to: number,
+  events: Event[],
+  wrong: LogError[],
+): void {
+  let places = wrong.reduce((sum, { errors }) => sum + errors.length, 0);
+  for (let index = from; index < to && places < PLACES_MAX; index++) {
     try {
       const event = parseEvent(values[index]!, `/${index}`);
       assertNotTooLarge(event, `/${index}`);
@@ -102,8 +150,6 @@ function checkEvents(values: readonly Json[]): Event[] {
       places += error.errors.length;
     }
   }
-  if (wrong.length > 0) throw together(wrong);
-  return events;
 }
 
 /** One refusal for all: the first one's code and words, everybody's places. */

@@ -6,11 +6,17 @@ import { invalidRequest } from "./problem.ts";
 
 const NOTHING: ReadonlyMap<string, string> = new Map();
 
+/** RFC 9110 §4.1 wants 8,000 of everybody; our longest, with a cursor, has a few hundred. */
+const URL_CHARS_MAX = 8_192;
+
 export class Query {
   readonly #values: ReadonlyMap<string, string>;
 
   /** Reads the query of a URL; `names` are those that the route knows. */
   constructor(url: string, names: readonly string[]) {
+    if (url.length > URL_CHARS_MAX) {
+      throw invalidRequest(`an address here has at most ${URL_CHARS_MAX} characters`);
+    }
     const at = url.indexOf("?");
     this.#values = at < 0 || at === url.length - 1 ? NOTHING : read(url.slice(at + 1), names);
   }

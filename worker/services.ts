@@ -7,8 +7,10 @@ import { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
+import { BodyRooms } from "./body-room.ts";
 import { indexConfigOf, issuersOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
+import { Limits, limitSettingsOf } from "./limits.ts";
 import { report } from "./report.ts";
 import { RequestCounter } from "./metrics.ts";
 import { issuerKeysOf } from "./oidc/issuer-keys-stub.ts";
@@ -24,6 +26,7 @@ const admitted = new AdmitCache();
 const readiness = new ReadinessCache();
 const requests = new RequestCounter();
 export const access = new AccessRecorder();
+const bodyRooms = new BodyRooms();
 
 const signInMemory = new SignInMemory();
 const refusals = new RefusalLines(report);
@@ -37,6 +40,13 @@ function addressingOf(env: Env): AddressSettings {
     trustedProxies: new Networks(textsOf(env.INDELIBLE_TRUSTED_PROXIES)),
   };
   return addressing;
+}
+
+let limits: Limits | null = null;
+
+function limitsOf(env: Env): Limits {
+  limits ??= new Limits(limitSettingsOf(env));
+  return limits;
 }
 
 let corsOrigins: ReadonlySet<string> | null = null;
@@ -73,6 +83,8 @@ export function openServices(env: Env, later: Services["later"]): Services {
     requests,
     access,
     later,
+    limits: limitsOf(env),
+    bodyRooms,
     addressing: addressingOf(env),
     corsOrigins: corsOriginsOf(env),
     report: reportProblem,

@@ -60,6 +60,8 @@ export interface Config {
   readonly tls: TlsFiles | null;
   /** Origins whose pages may call the API, exactly as browsers send them. */
   readonly corsOrigins: readonly string[];
+  /** Limits of the worker that were given, by the names of its variables; `worker/limits.ts` has the defaults. */
+  readonly limits: Readonly<Record<string, string>>;
   /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
   readonly issuers: string | null;
   /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */

@@ -12,6 +12,7 @@ import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
 import { urlOf } from "./listener.ts";
 import { logKeyPath, publicKeyOf } from "./log-key.ts";
+import { fewFiles } from "./open-files.ts";
 import { Operator, shareOperator, unshareOperator, type OperatorAnswer } from "./operator.ts";
 import { assertOwnVault } from "./own-vault.ts";
 import type { Part } from "./part.ts";
@@ -76,6 +77,8 @@ export async function startInstance(
   };
   const start = () => (tls ? tls.startWith(startWith) : startWith(null));
   let worker = await start();
+  const few = await fewFiles(worker.part.pid);
+  if (few !== null) say(few);
   // Port 0 asked for any; whoever knows the address must find a restarted worker there.
   listen = { host: listen.host, port: worker.port };
   const url = urlOf(listen.host, worker.port, tls?.current);
@@ -157,6 +160,7 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_CORS_ORIGINS: config.corsOrigins.join(","),
     INDELIBLE_TWO_PERSON: config.twoPerson ? "on" : "off",
     INDELIBLE_APPROVAL_HOURS: String(config.approvalHours),
+    ...config.limits,
     INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,

@@ -75,9 +75,33 @@ export function formatTime(timeMs: number): string {
   return new Date(timeMs).toISOString();
 }
 
+/** So many events are placed in 80 ms: two hashes and a line each. */
+const STEP_EVENTS = 4_000;
+
 export function planAppend(jobs: readonly AppendJob[], context: PlanContext): Plan {
+  const steps = planInSteps(jobs, context);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** As `planAppend`, in steps of some milliseconds, between which others may have the thread. */
+export function* planInSteps(
+  jobs: readonly AppendJob[],
+  context: PlanContext,
+): Generator<void, Plan, undefined> {
   const plan = new Planner(context);
-  const outcomes = jobs.map((job) => plan.place(job));
+  const outcomes: (Placed | Refusal)[] = [];
+  let events = 0;
+  for (const job of jobs) {
+    events += job.events.length;
+    if (events > STEP_EVENTS && events > job.events.length) {
+      yield;
+      events = job.events.length;
+    }
+    outcomes.push(yield* plan.place(job));
+  }
   return { commits: plan.commits(), outcomes, heads: plan.heads() };
 }
 
@@ -93,13 +117,13 @@ class Planner {
     this.#now = formatTime(context.nowMs);
   }
 
-  place(job: AppendJob): Placed | Refusal {
+  *place(job: AppendJob): Generator<void, Placed | Refusal, undefined> {
     try {
       const builder = this.#builder(job);
       const time = this.#timeAfter(job.log, builder.time);
       const drafts = this.#resolve(job);
       this.#refuseLongLines(job, builder.size, drafts);
-      return this.#write(job, builder, time, drafts);
+      return yield* this.#write(job, builder, time, drafts);
     } catch (error) {
       if (error instanceof Refusal) return error;
       throw error;
@@ -173,41 +197,61 @@ class Planner {
     }
   }
 
-  #write(job: AppendJob, builder: ChunkBuilder, time: string, drafts: readonly Draft[]): Placed {
+  *#write(
+    job: AppendJob,
+    builder: ChunkBuilder,
+    time: string,
+    drafts: readonly Draft[],
+  ): Generator<void, Placed, undefined> {
     const first = builder.size;
     const salts = this.#context.randomBytes(SALT_BYTES * drafts.length);
     const places: Place[] = [];
-    drafts.forEach((draft, index) => {
-      if (draft.kind === "known") {
-        const { seq, hash, time: then } = draft.record;
-        places.push({ seq, hash, time: then, duplicate: true });
-        return;
+    for (let from = 0; from < drafts.length; from += STEP_EVENTS) {
+      if (from > 0) yield;
+      const to = Math.min(from + STEP_EVENTS, drafts.length);
+      for (let index = from; index < to; index += 1) {
+        const salt = salts.subarray(index * SALT_BYTES, (index + 1) * SALT_BYTES);
+        places.push(
+          this.#writeOne(job, builder, time, index, drafts[index] as Draft, salt, places),
+        );
       }
-      if (draft.kind === "repeated") {
-        places.push({ ...(places[draft.index] as Place), duplicate: true });
-        return;
-      }
-      const seq = builder.size;
-      const salt = salts.subarray(index * SALT_BYTES, (index + 1) * SALT_BYTES);
-      const text = encodeLine({
-        by: job.by,
-        event: (job.events[index] as NewEvent).text,
-        log: job.log,
-        prev: builder.leaf,
-        salt: toBase64Url(salt),
-        seq,
-        time,
-      });
-      const hash = builder.add(text, encodeUtf8(text), time);
-      places.push({ seq, hash, time, duplicate: false });
-      if (draft.id === undefined) return;
+    }
+    const count = builder.size - first;
+    return { first: count === 0 ? null : first, count, places };
+  }
+
+  #writeOne(
+    job: AppendJob,
+    builder: ChunkBuilder,
+    time: string,
+    index: number,
+    draft: Draft,
+    salt: Uint8Array,
+    places: readonly Place[],
+  ): Place {
+    if (draft.kind === "known") {
+      const { seq, hash, time: then } = draft.record;
+      return { seq, hash, time: then, duplicate: true };
+    }
+    if (draft.kind === "repeated") return { ...(places[draft.index] as Place), duplicate: true };
+    const seq = builder.size;
+    const text = encodeLine({
+      by: job.by,
+      event: (job.events[index] as NewEvent).text,
+      log: job.log,
+      prev: builder.leaf,
+      salt: toBase64Url(salt),
+      seq,
+      time,
+    });
+    const hash = builder.add(text, encodeUtf8(text), time);
+    if (draft.id !== undefined) {
       const { id, key, digest } = draft;
       const record = { log: job.log, by: job.by, id, seq, hash, time, digest };
       builder.addId(record);
       this.#records.set(key, record);
-    });
-    const count = builder.size - first;
-    return { first: count === 0 ? null : first, count, places };
+    }
+    return { seq, hash, time, duplicate: false };
   }
 }
 

@@ -9,7 +9,7 @@ import {
   eventKeyText,
   formatTime,
   ID_LIFE_MS,
-  planAppend,
+  planInSteps,
   type AppendJob,
   type Placed,
   type Plan,
@@ -142,7 +142,7 @@ export class Appender {
     for (let tries = 0; tries < MOVED_TRIES_MAX; tries += 1) {
       const known = await this.#knownIds(group);
       const states = new Map<string, LogState>();
-      const plan = this.#plan(group, known, states);
+      const plan = await this.#plan(group, known, states);
       // ★ Commit 1. A crash before: nothing happened, and nobody was told that it had. A crash after:
       // the entries are durable; who sends them again with their ids gets these places.
       const result =
@@ -185,12 +185,12 @@ export class Appender {
   }
 
   /** Plans the group; `states` gets the state of each log that a job of it may append to. */
-  #plan(
+  async #plan(
     group: readonly Waiting[],
     known: ReadonlyMap<string, EventRecord>,
     states: Map<string, LogState>,
-  ): Plan {
-    return planAppend(
+  ): Promise<Plan> {
+    const steps = planInSteps(
       group.map(({ job }) => job),
       {
         nowMs: this.#parts.clock.nowMs(),
@@ -204,6 +204,11 @@ export class Appender {
         known,
       },
     );
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      await sleep(0);
+    }
   }
 
   async #knownIds(group: readonly Waiting[]): Promise<Map<string, EventRecord>> {

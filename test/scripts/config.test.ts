@@ -33,6 +33,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     corsOrigins: [],
     twoPerson: false,
     approvalHours: 24,
+    limits: {},
   });
 });
 

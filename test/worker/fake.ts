@@ -9,6 +9,8 @@ import { AccessRecorder } from "../../worker/access-recorder.ts";
 import { AdmitCache } from "../../worker/admit.ts";
 import type { Services } from "../../worker/ask.ts";
 import type { Role } from "../../worker/ledger-api.ts";
+import { BodyRooms } from "../../worker/body-room.ts";
+import { Limits } from "../../worker/limits.ts";
 import { RequestCounter } from "../../worker/metrics.ts";
 import type { ProblemError } from "../../worker/problem.ts";
 import { ReadinessCache } from "../../worker/readiness-cache.ts";
@@ -65,6 +67,8 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     requests: new RequestCounter(),
     access: new AccessRecorder(),
     later: () => {},
+    limits: new Limits(),
+    bodyRooms: new BodyRooms(),
     addressing: { onEdge: true, trustedProxies: new Networks([]) },
     corsOrigins: new Set(),
     report: (_, problem) => void reported.push(problem),

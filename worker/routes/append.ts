@@ -2,7 +2,7 @@
 import { answerJsonText } from "../answer.ts";
 import { principalOf, type Ask } from "../ask.ts";
 import { readBody } from "../body.ts";
-import { EVENT_TYPES, parseEvents } from "../events.ts";
+import { EVENT_TYPES, parseEvents, type EventType } from "../events.ts";
 import type { AppendAnswer, Problem } from "../ledger-api.ts";
 import { bodyType } from "../media.ts";
 import { problemOf, ProblemError } from "../problem.ts";
@@ -12,8 +12,23 @@ export async function append(ask: Ask): Promise<Response> {
   const { request, query, services } = ask;
   const sealed = query.oneOf("ack", ["sealed"]) !== null;
   const type = bodyType(request, EVENT_TYPES);
-  const body = await readBody(request);
-  const sent = parseEvents(type, body, request.headers.get("idempotency-key"));
+  const { by } = principalOf(ask);
+  return services.bodyRooms.hold(
+    by,
+    request,
+    () => readBody(request),
+    (body) => appendBody(ask, type, sealed, body),
+  );
+}
+
+async function appendBody(
+  ask: Ask,
+  type: EventType,
+  sealed: boolean,
+  body: Uint8Array,
+): Promise<Response> {
+  const { request, services } = ask;
+  const sent = await parseEvents(type, body, request.headers.get("idempotency-key"));
   const events = sent.events.map(({ text, id }) => ({ text, id }));
   const result = await services.ledger.append({
     log: ask.param("log"),

@@ -26,6 +26,11 @@ export function answerReadiness(requestId: string, { state, parts }: Readiness):
 }
 
 export async function metrics(ask: Ask): Promise<Response> {
-  const text = formatMetrics(await ask.services.ledger.stats(), ask.services.requests);
+  const { ledger, limits, bodyRooms, requests } = ask.services;
+  const here = {
+    indelible_http_requests_under_way: limits.underWay,
+    indelible_http_body_bytes: bodyRooms.arriving.bytes,
+  };
+  const text = formatMetrics({ ...(await ledger.stats()), ...here }, requests);
   return answer(ask.requestId, 200, text, { "content-type": METRICS_TYPE });
 }
