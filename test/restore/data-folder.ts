@@ -43,6 +43,8 @@ export interface Ran {
 export interface FolderOptions {
   readonly batches: readonly number[];
   readonly event?: (seq: number) => string;
+  /** For the stores of the folder, not for the commands that run on it. */
+  readonly flags?: readonly string[];
 }
 
 /** Sealed in the vault, restored into the index. */
@@ -51,7 +53,7 @@ export async function makeFolder(t: TestContext, options: FolderOptions): Promis
   t.after(() => rm(dir, { recursive: true }));
   const startMs = Date.now() - 60_000;
   const inFolder = <T>(use: (stores: Stores) => Promise<T>): Promise<T> => {
-    const { config } = readCommand(["--data", dir], {});
+    const { config } = readCommand(["--data", dir, ...(options.flags ?? [])], {});
     return withStores(config, () => {}, use);
   };
   const built = await inFolder(async (stores) => {

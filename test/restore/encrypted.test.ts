@@ -14,18 +14,20 @@ import {
 
 const PLAIN_HEADER = "SQLite format 3";
 const LATE = '{"action":"late","actor":{"id":"a"}}';
-const ON = ["--index-encryption", "on"];
 
 test("an index that was made without a key stays without; restored, it has one, for good", async (t) => {
-  const folder = await makeFolder(t, { batches: [3, 2] });
+  const folder = await makeFolder(t, {
+    batches: [3, 2],
+    flags: ["--index-encryption", "off"],
+  });
   assert.equal((await folder.run("restore")).code, 0);
-  const asked = await folder.run("verify", ...ON);
+  const asked = await folder.run("verify");
   assert.equal(asked.code, 0, asked.stderr);
   assert.match(asked.stderr, /The index is not encrypted on disk/);
   assert.ok(await isPlain(folder));
 
   await rename(join(folder.dir, "libsql"), join(folder.dir, "libsql.plain"));
-  assert.equal((await folder.run("restore", ...ON)).code, 0);
+  assert.equal((await folder.run("restore")).code, 0);
   assert.ok(!(await isPlain(folder)));
 
   // Nobody has to say so again: a backup of it is encrypted too, and takes its place.
