@@ -1,5 +1,5 @@
 /**
- * Somebody has the worker's storage key and litters the bucket of a running instance (threats T16, T20): what is sealed is
+ * Somebody has the worker's storage key and litters the bucket of a running instance: what is sealed is
  * served all the same, sealing goes on, also after a start, and the verifier names every piece.
  */
 import assert from "node:assert/strict";
