@@ -1,5 +1,5 @@
 /**
- * Who looked (T30): every read of a running instance is in `_access`, by the token that made it, sealed and verified like any
+ * Who looked: every read of a running instance is in `_access`, by the token that made it, sealed and verified like any
  * other entry; a minute's sum is written by an orderly end; with `_access` frozen downloads are refused and plain reads go on.
  */
 import assert from "node:assert/strict";
