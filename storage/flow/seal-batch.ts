@@ -6,7 +6,7 @@ import { encodeBatch, slotName } from "../log/batch.ts";
 import { equalBytes, toHex } from "../log/bytes.ts";
 import { logOrigin, signCheckpoint } from "../log/checkpoint.ts";
 import { parseVkey } from "../log/note.ts";
-import { IndexError, VaultError, type SealRow } from "../ports.ts";
+import { IndexError, VaultError, type PutResult, type SealRow } from "../ports.ts";
 import { formatTime } from "./append.ts";
 import { leafAt } from "./commit.ts";
 import type { Cut } from "./seal-cut.ts";
@@ -92,16 +92,20 @@ async function addRow(parts: Parts, row: SealRow): Promise<SealRow | null> {
 
 /** Puts into the empty slot and reads that very version back; null where the slot is taken or the outcome is unknown. */
 async function putAndRead(parts: Parts, prepared: Prepared): Promise<SealRow | null> {
-  const { key, object, retainUntilMs } = prepared;
+  const put = await putNew(parts, prepared);
+  return put.kind === "taken" ? null : await readBack(parts, prepared, put.versionId);
+}
+
+async function putNew(parts: Parts, { key, object, retainUntilMs }: Prepared): Promise<PutResult> {
   try {
-    const put = await parts.vault.put(key, object, { retainUntilMs, ifAbsent: true });
-    return put.kind === "taken" ? null : await readBack(parts, prepared, put.versionId);
+    return await parts.vault.put(key, object, { retainUntilMs, ifAbsent: true });
   } catch (error) {
-    if (error instanceof VaultError && error.outcome === "unknown") return null;
+    if (!(error instanceof VaultError)) throw error;
+    if (error.outcome === "unknown") return { kind: "taken" };
     // A store that cannot read what lies there (MinIO: forged metadata) cannot say that the slot is taken.
-    if (!(error instanceof VaultError) || error.code !== "vault_refused") throw error;
+    if (error.code !== "vault_refused") throw error;
     if ((await versionsOf(parts.vault, key)).length === 0) throw error;
-    return null;
+    return { kind: "taken" };
   }
 }
 
