@@ -44,7 +44,7 @@ export function answer(
   body: AnswerBody,
   headers: Headers,
 ): Response {
-  return new Response(body, {
+  const response = new Response(body, {
     status,
     headers: {
       "x-request-id": requestId,
@@ -53,6 +53,23 @@ export function answer(
       ...headers,
     },
   });
+  if (sizeOf(body) > LARGE_BYTES) large.add(response);
+  return response;
+}
+
+/** True where it is a stream, or has more than 64 KiB. */
+export function isLarge(response: Response): boolean {
+  return large.has(response);
+}
+
+const large = new WeakSet<Response>();
+/** A socket takes so much at once. */
+const LARGE_BYTES = 64 * 1024;
+
+function sizeOf(body: AnswerBody): number {
+  if (typeof body === "string") return body.length;
+  if (body instanceof Uint8Array) return body.byteLength;
+  return body === null || body === undefined ? 0 : Infinity;
 }
 
 export function answerJson(

@@ -91,7 +91,11 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
       ...admitted,
       admitAgain,
     };
-    response = await onRecord(await route.handle(ask), read, services);
+    response = await onRecord(
+      await services.answerRoom.hold(route, ask, async () => route.handle(ask)),
+      read,
+      services,
+    );
   } catch (error) {
     response = await refuse(request, requestId, error, services, turn);
   } finally {

@@ -5,6 +5,7 @@ import type { ReadNote } from "./access-record.ts";
 import type { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
+import type { AnswerRoom } from "./answer-room.ts";
 import type { BodyRooms } from "./body-room.ts";
 import type { Limits } from "./limits.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
@@ -32,6 +33,8 @@ export interface Services {
   readonly limits: Limits;
   /** Memory for large bodies; one for all requests. */
   readonly bodyRooms: BodyRooms;
+  /** Memory for large answers; one for all requests. */
+  readonly answerRoom: AnswerRoom;
   /** What was answered so far; one for all requests. */
   readonly requests: RequestCounter;
   /** Reads on their way to `_access`; one for all requests. */

@@ -4,7 +4,7 @@
  * All of it is memory of this isolate, bounded, and gone with it. `Pass` is one request's way through.
  */
 import { senderNetwork } from "../storage/networks.ts";
-import { CUT_OFF_MS } from "./body-room.ts";
+import { CUT_OFF_MS } from "./room.ts";
 import { integerOf, type Env } from "./env.ts";
 import type { Principal } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";

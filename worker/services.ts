@@ -7,6 +7,7 @@ import { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
+import { AnswerRoom } from "./answer-room.ts";
 import { BodyRooms } from "./body-room.ts";
 import { indexConfigOf, issuersOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
@@ -27,6 +28,7 @@ const readiness = new ReadinessCache();
 const requests = new RequestCounter();
 export const access = new AccessRecorder();
 const bodyRooms = new BodyRooms();
+const answerRoom = new AnswerRoom();
 
 const signInMemory = new SignInMemory();
 const refusals = new RefusalLines(report);
@@ -85,6 +87,7 @@ export function openServices(env: Env, later: Services["later"]): Services {
     later,
     limits: limitsOf(env),
     bodyRooms,
+    answerRoom,
     addressing: addressingOf(env),
     corsOrigins: corsOriginsOf(env),
     report: reportProblem,

@@ -4,7 +4,7 @@
  */
 
 /** A page of 1 MiB in that time is 3.5 kB a second: slower than any reader that means to come to the end. */
-export const STALL_MS = 5 * 60_000;
+const STALL_MS = 5 * 60_000;
 
 export class StreamEnd {
   /** Resolves when the stream is over, however; what keeps the request's surroundings alive until then. */
@@ -13,10 +13,12 @@ export class StreamEnd {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
   readonly #early: () => void;
+  readonly #stallMs: number;
 
   /** `early` is called once where the stream ends before it is whole. */
-  constructor(signal: AbortSignal, early: () => void) {
+  constructor(signal: AbortSignal, early: () => void, stallMs: number = STALL_MS) {
     this.#early = early;
+    this.#stallMs = stallMs;
     this.over = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -27,7 +29,7 @@ export class StreamEnd {
   /** The client took something. */
   pulled(): void {
     clearTimeout(this.#timer);
-    if (!this.#isOver) this.#timer = setTimeout(() => this.early(), STALL_MS);
+    if (!this.#isOver) this.#timer = setTimeout(() => this.early(), this.#stallMs);
   }
 
   whole(): void {

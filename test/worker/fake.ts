@@ -9,6 +9,7 @@ import { AccessRecorder } from "../../worker/access-recorder.ts";
 import { AdmitCache } from "../../worker/admit.ts";
 import type { Services } from "../../worker/ask.ts";
 import type { Role } from "../../worker/ledger-api.ts";
+import { AnswerRoom } from "../../worker/answer-room.ts";
 import { BodyRooms } from "../../worker/body-room.ts";
 import { Limits } from "../../worker/limits.ts";
 import { RequestCounter } from "../../worker/metrics.ts";
@@ -69,6 +70,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     later: () => {},
     limits: new Limits(),
     bodyRooms: new BodyRooms(),
+    answerRoom: new AnswerRoom(),
     addressing: { onEdge: true, trustedProxies: new Networks([]) },
     corsOrigins: new Set(),
     report: (_, problem) => void reported.push(problem),

@@ -26,10 +26,11 @@ export function answerReadiness(requestId: string, { state, parts }: Readiness):
 }
 
 export async function metrics(ask: Ask): Promise<Response> {
-  const { ledger, limits, bodyRooms, requests } = ask.services;
+  const { ledger, limits, bodyRooms, answerRoom, requests } = ask.services;
   const here = {
     indelible_http_requests_under_way: limits.underWay,
     indelible_http_body_bytes: bodyRooms.arriving.bytes,
+    indelible_http_answer_bytes: answerRoom.bytes,
   };
   const text = formatMetrics({ ...(await ledger.stats()), ...here }, requests);
   return answer(ask.requestId, 200, text, { "content-type": METRICS_TYPE });
