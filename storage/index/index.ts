@@ -2,6 +2,7 @@
  * The Index on libSQL (sqld): what `ports.ts` promises, by one transaction per write. sqld must run
  * the database with strong durability and refuse DDL to this token; `health.ts` checks both.
  */
+import type { InValue } from "@libsql/client/web";
 import { and, asc, desc, eq, gte, lte } from "drizzle-orm";
 import type { TileReader } from "../log/proof.ts";
 import {
@@ -102,10 +103,11 @@ export class LibsqlIndex implements Index {
   }
 
   async addSeal(row: SealRow): Promise<void> {
-    const insert = this.connection.db.insert(seal).values(row);
+    const { sql, params } = this.connection.db.insert(seal).values(row).toSQL();
+    const insert = { sql, args: params as InValue[] };
     try {
       // ★ Commit 2. A crash before it: the next start finds the object and adds the same row.
-      await this.connection.write(() => this.connection.db.batch([insert]));
+      await this.connection.transaction([insert]);
     } catch (error) {
       if (refusedStatement(error) === null) throw error;
       const [there] = await this.seals(row.log, { from: row.first, limit: 1, order: "asc" });
