@@ -125,27 +125,26 @@ export class Limits {
   async admit<T extends { readonly principal: Principal | null }>(
     pass: Pass,
     tokenSha256: () => string | null,
-    nowMs: () => number,
     admit: () => Promise<T>,
   ): Promise<T> {
-    const { address } = pass;
+    const { address, sinceMs: nowMs } = pass;
     if (address !== null) {
-      refuseFor(this.#addresses.take(address, nowMs()), "from this address");
-      this.#assertNotRefused(address, tokenSha256, nowMs());
+      refuseFor(this.#addresses.take(address, nowMs), "from this address");
+      this.#assertNotRefused(address, tokenSha256, nowMs);
     }
     let admitted: T;
     try {
       admitted = await admit();
     } catch (error) {
       const isRefused = error instanceof ProblemError && error.code === "unauthenticated";
-      if (isRefused && address !== null) this.#takeRefused(address, tokenSha256, nowMs());
+      if (isRefused && address !== null) this.#takeRefused(address, tokenSha256, nowMs);
       throw error;
     }
     if (admitted.principal !== null) {
       const { by } = admitted.principal;
-      this.#note(by, tokenSha256, nowMs());
+      this.#note(by, tokenSha256, nowMs);
       this.#hold(pass, by, TOKEN_SHARE, "token");
-      refuseFor(this.#tokens.take(by, nowMs()), "with this token");
+      refuseFor(this.#tokens.take(by, nowMs), "with this token");
     }
     return admitted;
   }

@@ -38,13 +38,13 @@ export class Turn {
   admit<T extends { readonly principal: Principal | null }>(
     admitNow: () => Promise<T>,
   ): Promise<T> {
-    const { limits, nowMs, sha256 } = this.#services;
+    const { limits, sha256 } = this.#services;
     if (this.#pass === null) return admitNow();
     const tokenSha256 = (): string | null => {
       const token = bearerOf(this.#request);
       return token === null ? null : tokenSha256Hex(token, sha256);
     };
-    return limits.admit(this.#pass, tokenSha256, nowMs, admitNow);
+    return limits.admit(this.#pass, tokenSha256, admitNow);
   }
 
   end(): void {
