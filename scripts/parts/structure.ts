@@ -15,23 +15,31 @@ interface Room {
   readonly packages: readonly string[] | null;
 }
 
+const CONTRACTS = ["storage/ports.ts", "storage/guard-ports.ts"];
+
 /** The most specific path comes first; a file belongs to the first room that it lies in. */
 const ROOMS: readonly Room[] = [
   { path: "storage/log/", rooms: [], packages: ["@noble/hashes", "@noble/ed25519"] },
-  { path: "storage/flow/", rooms: ["storage/log/", "storage/ports.ts"], packages: [] },
+  { path: "storage/flow/", rooms: ["storage/log/", ...CONTRACTS], packages: [] },
+  // Signs what it sends as the Standard Webhooks specification says.
+  {
+    path: "storage/alerts/",
+    rooms: ["storage/log/", ...CONTRACTS],
+    packages: ["standardwebhooks"],
+  },
   {
     path: "storage/index/",
-    rooms: ["storage/log/", "storage/ports.ts"],
+    rooms: ["storage/log/", ...CONTRACTS],
     packages: ["drizzle-orm", "@libsql/client", "@libsql/hrana-client"],
   },
   {
     path: "storage/vault/",
-    rooms: ["storage/log/", "storage/ports.ts"],
+    rooms: ["storage/log/", ...CONTRACTS],
     packages: ["minio", "fast-xml-parser", "node:*"],
   },
   {
     path: "storage/",
-    rooms: ["storage/log/", "storage/ports.ts"],
+    rooms: ["storage/log/", ...CONTRACTS],
     packages: ["node:zlib", "ipaddr.js", "valibot"],
   },
   {
