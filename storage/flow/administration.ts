@@ -158,12 +158,13 @@ export class Administration {
     const size = await this.#inTurn(async () => {
       assertHolds(directory, by);
       const record = decidable(directory, { id, by, granted }, this.#rules.nowMs());
-      if (!granted) return this.#append(by, [approvalRefused({ id, reason }, by)]);
+      const decided = (events: readonly NewEvent[]) => this.#appendDecision(by, id, events);
+      if (!granted) return decided([approvalRefused({ id, reason }, by)]);
       const change = changeOf(record);
       const context = { actor: record.requestedBy, approval: id, nowMs: this.#rules.nowMs() };
       const plan = await planChange(this.#ledger, change, context);
       const grant = approvalGranted({ id, reason }, by);
-      return this.#carryOut(by, change, [grant, ...(plan?.events ?? [])]);
+      return this.#carryOut(change, () => decided([grant, ...(plan?.events ?? [])]));
     });
     return { sealed: await this.#sealed(size), approval: id };
   }
@@ -177,7 +178,8 @@ export class Administration {
       if (plan === null) return { size: 0, approval: null };
       const because = whyApproval(this.#ledger.directory, this.#rules, by, plan.change);
       if (because === null) {
-        return { size: await this.#carryOut(by, plan.change, plan.events), approval: null };
+        const made = () => this.#append(by, plan.events);
+        return { size: await this.#carryOut(plan.change, made), approval: null };
       }
       const { id, event } = requestOf(by, plan.change, because, this.#rules);
       return { size: await this.#append(by, [event]), approval: id };
@@ -185,8 +187,8 @@ export class Administration {
     return { sealed: await this.#sealed(size), approval };
   }
 
-  async #carryOut(by: string, change: Change, events: readonly NewEvent[]): Promise<number> {
-    const size = await this.#append(by, events);
+  async #carryOut(change: Change, append: () => Promise<number>): Promise<number> {
+    const size = await append();
     if (change.action === "log.created") {
       await this.#ledger.announce(await this.#ledger.open(change.fields.log));
     }
@@ -203,6 +205,21 @@ export class Administration {
       "internal_error",
       `entry ${bad.seq} of _system is passed over: ${bad.detail}`,
     );
+  }
+
+  /** Of two workers' decisions the first on record counts; the other stays there, and does nothing. */
+  async #appendDecision(by: string, id: string, events: readonly NewEvent[]): Promise<number> {
+    const { directory } = this.#ledger;
+    const unreadable = directory.unreadable.length;
+    try {
+      return await this.#append(by, events);
+    } catch (error) {
+      if (directory.unreadable.length === unreadable) throw error;
+      const decision = directory.approvals.records.get(id)?.decision ?? null;
+      if (decision === null || decision.by === by) throw error;
+      const what = decision.granted ? "granted" : "refused";
+      throw new Refusal("approval_decided", `it was ${what} by ${decision.by} at ${decision.at}`);
+    }
   }
 
   async #sealed(size: number): Promise<boolean> {

@@ -241,6 +241,18 @@ test("what is granted is looked at again: it must still be possible", async () =
   await world.check();
 });
 
+test("two workers decide at once: the first on record counts, and the other is told so", async () => {
+  const { world, one } = await twoPersons();
+  await one.alive(one.administration.createToken({ by: "system" }, token("carl")));
+  const { approval } = await publish(one, "ada");
+  const two = await world.start();
+  await decide(two, "bob", approval);
+  assert.equal(isPublic(one), false, "the first worker has not looked since");
+  await assert.rejects(decide(one, "carl", approval, false), { code: "approval_decided" });
+  assert.equal(isPublic(one), true);
+  assert.equal(isPublic(await restart(world)), true);
+});
+
 test("switching it on, off, and for how long it waits, is on record once; off holds only once it is", async () => {
   const world = new World();
   await world.start();
