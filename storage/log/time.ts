@@ -86,6 +86,26 @@ export function isRfc3339At(bytes: Uint8Array, start: number, end: number): bool
   return readsRfc3339((i) => bytes[start + i]!, end - start);
 }
 
+/**
+ * The first whole millisecond since 1970 that is not before a time of RFC 3339 as `isRfc3339` takes it, or NaN for any other
+ * text: entries have whole milliseconds, so "not before" and "before" it are the same of both.
+ */
+export function parseRfc3339Ms(text: string): number {
+  if (!isRfc3339(text)) return Number.NaN;
+  const codeAt = (i: number): number => text.charCodeAt(i);
+  let ms = readSecondsMs(codeAt);
+  let at = 19;
+  if (codeAt(at) === 0x2e) {
+    const fraction = /^[0-9]+/.exec(text.slice(at + 1))![0];
+    ms += Math.ceil(Number(fraction.padEnd(FRACTION_DIGITS_MAX, "0")) / 1_000_000);
+    at += 1 + fraction.length;
+  }
+  if (codeAt(at) === 0x5a) return ms;
+  const offsetMs = (two(codeAt, at + 1) * 60 + two(codeAt, at + 4)) * 60_000;
+  // What is two hours ahead of UTC has passed the same time two hours earlier.
+  return codeAt(at) === 0x2b ? ms - offsetMs : ms + offsetMs;
+}
+
 function readsRfc3339(codeAt: CodeAt, length: number): boolean {
   if (Number.isNaN(readSecondsMs(codeAt))) return false;
   let at = 19;
