@@ -24,6 +24,7 @@ export type ReadAction =
   | "checkpoint.read"
   | "seals.list"
   | "seal.download"
+  | "seal.lock"
   | "log.read"
   | "logs.list"
   | "tokens.list"

@@ -12,7 +12,7 @@ import { getEntry, listEntries } from "./routes/entries.ts";
 import { healthz, metrics, readyz } from "./routes/health.ts";
 import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
-import { getSeal, listSeals, sealNow } from "./routes/seals.ts";
+import { getSeal, getSealLock, listSeals, sealNow } from "./routes/seals.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
@@ -57,6 +57,7 @@ export const ROUTES: readonly Route[] = [
   ]),
   route("GET", "/v1/logs/:log/seals", AUDIT, "seals.list", listSeals, LIST),
   route("GET", "/v1/logs/:log/seals/:first", AUDIT, "seal.download", getSeal),
+  route("GET", "/v1/logs/:log/seals/:first/lock", AUDIT, "seal.lock", getSealLock),
   route(
     "POST",
     "/v1/logs/:log/seal",

@@ -22,6 +22,7 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/logs/:log/consistency": ["consistency.read", { query: { from: "1", to: "3" } }],
   "GET /v1/logs/:log/seals": ["seals.list", { count: 1 }],
   "GET /v1/logs/:log/seals/:first": ["seal.download", { first: 0, last: 2, count: 3 }],
+  "GET /v1/logs/:log/seals/:first/lock": ["seal.lock", { first: 0, last: 2, count: 3 }],
   "GET /v1/logs/:log": ["log.read", {}],
   "GET /v1/logs": ["logs.list", { count: 1 }],
   "GET /v1/tokens": ["tokens.list", { count: 1 }],

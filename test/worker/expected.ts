@@ -19,6 +19,7 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/logs/:log/consistency": ["reader", "auditor"],
   "GET /v1/logs/:log/seals": ["auditor"],
   "GET /v1/logs/:log/seals/:first": ["auditor"],
+  "GET /v1/logs/:log/seals/:first/lock": ["auditor"],
   "POST /v1/logs/:log/seal": ["auditor", "admin"],
   "POST /v1/tokens": ["admin"],
   "GET /v1/tokens": ["admin"],

@@ -127,6 +127,36 @@ test("seals are listed page by page and downloaded by version id", async () => {
   assert.equal((await log.problem(`${path}/x`)).code, "invalid_request");
 });
 
+test("a seal's lock is what the store says now, with what else lies under its name", async () => {
+  const log = await makeLog(3, 3, 3);
+  const { vault } = log.fake;
+  const path = `/v1/logs/${LOG}/seals/0/lock`;
+  const [seal] = (await log.json<Seals>(`/v1/logs/${LOG}/seals`)).seals;
+  const [key, version] = [String(seal!["key"]), String(seal!["version_id"])];
+  const { read_at: readAt, ...lock } = await log.json<Record<string, unknown>>(path);
+  assert.ok(Math.abs(Date.parse(String(readAt)) - Date.now()) < 10_000);
+  assert.deepEqual(lock, {
+    ...{ first: 0, key, version_id: version, mode: "COMPLIANCE" },
+    ...{ retain_until: seal!["retain_until"], versions: 1, markers: 0 },
+  });
+  vault.setLock(key, version, { mode: "GOVERNANCE", retainUntilMs: 1_000 });
+  vault.addVersion(key, new Uint8Array(1));
+  vault.addMarker(key);
+  vault.addVersion(`${key}.note`, new Uint8Array(1));
+  const { read_at: _, ...worse } = await log.json<Record<string, unknown>>(path);
+  assert.deepEqual(worse, {
+    ...{ first: 0, key, version_id: version, mode: "GOVERNANCE" },
+    ...{ retain_until: "1970-01-01T00:00:01.000Z", versions: 2, markers: 1 },
+  });
+  vault.setLock(key, version, { mode: "none", retainUntilMs: 0 });
+  const none = await log.json<Record<string, unknown>>(path);
+  assert.deepEqual([none["mode"], none["retain_until"]], ["none", null]);
+  vault.remove(key, version);
+  assert.equal((await log.problem(path)).code, "batch_missing");
+  vault.down = true;
+  assert.equal((await log.problem(path)).code, "vault_unreachable");
+});
+
 const sha256Hex = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 test("sealing takes no body", async () => {

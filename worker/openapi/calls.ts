@@ -73,6 +73,11 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     summary: "The sealed object itself",
     answers: { 200: { "application/gzip": null } },
   },
+  "GET /v1/logs/:log/seals/:first/lock": {
+    id: "getSealLock",
+    summary: "How the store locks the sealed version now, and how many versions lie under its name",
+    answers: { 200: json(ref("SealLock")) },
+  },
   "POST /v1/logs/:log/seal": {
     id: "sealNow",
     summary: "Seals what waits; 204 if nothing does",

@@ -110,6 +110,12 @@ const SEAL = objectWith({
   ...{ sealed_at: TIME, retain_until: TIME, checkpoint: STRING },
 });
 
+const SEAL_LOCK = objectWith({
+  ...{ first: COUNT, key: STRING, version_id: STRING, versions: COUNT, markers: COUNT },
+  ...{ mode: { enum: ["COMPLIANCE", "GOVERNANCE", "none"] }, retain_until: orNull(TIME) },
+  read_at: TIME,
+});
+
 const TROUBLE = objectWith({ code: STRING, detail: STRING });
 
 const LOG = objectWith({
@@ -140,6 +146,7 @@ export const SCHEMAS = {
   }),
   Entry: objectWith({ seq: COUNT, hash: HASH, sealed: BOOLEAN, entry: ANY_OBJECT }),
   Seal: SEAL,
+  SealLock: SEAL_LOCK,
   Log: LOG,
   Token: TOKEN,
   Approval: APPROVAL,

@@ -1,6 +1,7 @@
-/** Seals: the list of a log's batches, their download by version id, and sealing now. */
+/** Seals: the list of a log's batches, their download by version id, how they are locked, and sealing now. */
 import { toBase64, toHex } from "../../storage/log/bytes.ts";
-import type { SealRow } from "../../storage/ports.ts";
+import { formatTimeMs } from "../../storage/log/time.ts";
+import type { SealRow, Vault } from "../../storage/ports.ts";
 import { answer, answerJson } from "../answer.ts";
 import { logOf, type Ask } from "../ask.ts";
 import { assertNoBody } from "../body.ts";
@@ -61,6 +62,45 @@ export async function getSeal(ask: Ask): Promise<Response> {
     "content-disposition": `attachment; filename="${row.key.replaceAll("/", "-")}"`,
     "repr-digest": `sha-256=:${toBase64(digest)}:`,
   });
+}
+
+/**
+ * How the sealed version is locked, and what else lies under its name: asked of the store now, never of the index. Throws
+ * `batch_missing` where the store has no such version.
+ */
+export async function getSealLock(ask: Ask): Promise<Response> {
+  const { first, count, key, versionId } = await rowOf(ask);
+  const vault = ask.services.vault();
+  const lock = await vault.lock(key, versionId);
+  const lying = await countVersions(vault, key);
+  ask.read.shown({ first, last: first + count - 1, count });
+  return answerJson(ask.requestId, 200, {
+    first,
+    key,
+    version_id: versionId,
+    mode: lock.mode,
+    retain_until: lock.retainUntilMs === 0 ? null : formatTimeMs(lock.retainUntilMs),
+    ...lying,
+    read_at: formatTimeMs(ask.services.nowMs()),
+  });
+}
+
+/** One version is right and two are wrong; how many more there are, nobody needs to know exactly. */
+const VERSIONS_COUNTED_MAX = 1_000;
+
+/** Versions and delete markers under one key. */
+async function countVersions(
+  vault: Vault,
+  key: string,
+): Promise<{ versions: number; markers: number }> {
+  let [versions, markers] = [0, 0];
+  for await (const version of vault.versions(key)) {
+    if (version.key !== key) continue;
+    if (version.deleteMarker) markers++;
+    else versions++;
+    if (versions + markers === VERSIONS_COUNTED_MAX) break;
+  }
+  return { versions, markers };
 }
 
 async function rowOf(ask: Ask): Promise<SealRow> {
