@@ -33,10 +33,16 @@ export async function checkIndex(index: LibsqlIndex): Promise<IndexHealth> {
 
 type Problem = string | null;
 
-async function checkDurability({ connection }: LibsqlIndex): Promise<Problem> {
+/** What `PRAGMA synchronous` says where commits are not fsynced; null where they are. Throws IndexError. */
+export async function wrongSynchronous({ connection }: LibsqlIndex): Promise<number | null> {
   const answer = await connection.read(() => connection.client.execute("PRAGMA synchronous"));
   const synchronous = integerOf(answer.rows[0], "synchronous");
-  if (synchronous === SYNCHRONOUS_FULL) return null;
+  return synchronous === SYNCHRONOUS_FULL ? null : synchronous;
+}
+
+async function checkDurability(index: LibsqlIndex): Promise<Problem> {
+  const synchronous = await wrongSynchronous(index);
+  if (synchronous === null) return null;
   return `the index does not fsync its commits (PRAGMA synchronous is ${synchronous}, not 2): an acknowledged entry could be lost; set durability_mode "strong" on its namespace`;
 }
 
@@ -50,9 +56,14 @@ async function checkSchema({ connection }: LibsqlIndex): Promise<Problem> {
 const ddlRefusedAtMs = new WeakMap<LibsqlIndex, number>();
 const DDL_CHECK_INTERVAL_MS = 10 * 60_000;
 
-/** Were it allowed, the second statement would still roll the table back. */
 async function checkDdlRefused(index: LibsqlIndex): Promise<Problem> {
-  if (Date.now() - (ddlRefusedAtMs.get(index) ?? 0) < DDL_CHECK_INTERVAL_MS) return null;
+  if (await isDdlRefused(index)) return null;
+  return "the index lets the worker's token change the schema: whoever has it could drop the triggers that keep entries unchanged";
+}
+
+/** Whether the token cannot change the schema. Were it allowed, the second statement would still roll the table back. */
+export async function isDdlRefused(index: LibsqlIndex): Promise<boolean> {
+  if (Date.now() - (ddlRefusedAtMs.get(index) ?? 0) < DDL_CHECK_INTERVAL_MS) return true;
   const { connection } = index;
   const statements = ["CREATE TABLE ddl_probe (value)", "SELECT abs(-9223372036854775808)"];
   try {
@@ -60,11 +71,11 @@ async function checkDdlRefused(index: LibsqlIndex): Promise<Problem> {
   } catch (error) {
     if (httpStatus(error) === HTTP_FORBIDDEN) {
       ddlRefusedAtMs.set(index, Date.now());
-      return null;
+      return true;
     }
     if (!createdTable(error)) throw error;
   }
-  return "the index lets the worker's token change the schema: whoever has it could drop the triggers that keep entries unchanged";
+  return false;
 }
 
 /** The batch failed at its second statement, so the first was carried out. */

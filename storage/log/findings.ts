@@ -58,6 +58,12 @@ const HINTS = {
     "Somebody deleted the object by name. The sealed version is still there under its version id; find out who.",
   index_behind:
     "The index has lost entries that were acknowledged. Do not start on it; look at what is missing, then run recover.",
+  index_altered:
+    "The database is not made as this version makes it. Find out who holds a token or the disk that can change it; npm run restore makes a new one from the vault.",
+  index_not_durable:
+    "The database does not write its commits to disk. Set durability_mode strong on its namespace, or start the local one again; an acknowledged entry could be lost until then.",
+  index_unreachable:
+    "The database does not answer. No entry is taken meanwhile; check the process, the disk and the token.",
   log_unknown:
     "The vault holds a log that the instance does not know. Restore, or find out who made it.",
   vault_unreachable: "The vault does not answer. Check the store, the network and the credentials.",

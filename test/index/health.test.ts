@@ -1,6 +1,7 @@
 /** Readiness of the index: what it asks holds on a database as we make it, and each wrong set-up is named. */
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
+import { checkDatabase, databaseNowMs } from "../../storage/index/condition.ts";
 import { checkIndex } from "../../storage/index/health.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { migrate } from "../../storage/index/migrate.ts";
@@ -60,6 +61,8 @@ test("commits that are not fsynced are reported", async () => {
   const { problems } = await checkIndex(index);
   assert.equal(problems.length, 1);
   assert.match(problems[0]!, /does not fsync/);
+  const [finding] = await checkDatabase(index);
+  assert.equal(finding!.code, "index_not_durable");
 });
 
 test("a database that is away is reported, not thrown", async () => {
@@ -69,4 +72,16 @@ test("a database that is away is reported, not thrown", async () => {
   assert.match(problems.join("\n"), /ECONNREFUSED/);
   await sqld.restart();
   assert.deepEqual(await check(sqld.authToken), { ok: true, problems: [] });
+});
+
+test("the guard's look at the database says the same in findings, and reads its clock", async () => {
+  const open = (authToken: string) => new LibsqlIndex({ url: sqld.url, authToken });
+  assert.deepEqual(await checkDatabase(open(sqld.authToken)), []);
+  const [finding, ...others] = await checkDatabase(open(sqld.ddlToken));
+  assert.deepEqual(others, []);
+  assert.equal(finding!.code, "index_altered");
+  assert.equal(finding!.object, "the worker's token");
+  const beforeMs = Date.now();
+  const nowMs = await databaseNowMs(open(sqld.authToken));
+  assert.ok(nowMs >= beforeMs - 1 && nowMs <= Date.now(), `${nowMs}`);
 });
