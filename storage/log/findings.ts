@@ -87,6 +87,22 @@ export function newFinding(
   return { code, log, first, last, object, version, expected, found, hint: HINTS[code] };
 }
 
+/** What somebody should look at today; everything else puts what was sealed or acknowledged, or its lock, in doubt. */
+const WARNINGS: ReadonlySet<FindingCode> = new Set([
+  "extra_version",
+  "delete_marker",
+  "log_unknown",
+  "vault_unreachable",
+  "unsealed_too_old",
+  "clock_backwards",
+  "clock_skew",
+]);
+
+/** How loud a finding is told. */
+export function severityOf(code: FindingCode): "critical" | "warning" {
+  return WARNINGS.has(code) ? "warning" : "critical";
+}
+
 /** The finding that a refusal of a batch or line amounts to. */
 export function findingOf(error: LogError, place: FindingPlace): Finding {
   const at = error.seq === undefined ? place : { ...place, first: error.seq, last: error.seq };
