@@ -15,6 +15,7 @@ import type {
   LibsqlConfig,
   Listen,
   S3Config,
+  S3Credentials,
   TlsFiles,
 } from "./config/shape.ts";
 import { readIssuersFile } from "./parts/issuers-file.ts";
@@ -45,6 +46,9 @@ const KEYS = [
   "S3_REGION",
   "S3_ACCESS_KEY",
   "S3_SECRET_KEY",
+  "S3_ADMIN_ACCESS_KEY",
+  "S3_ADMIN_SECRET_KEY",
+  "LOCK_TEST_SECONDS",
   "LIBSQL_URL",
   "LIBSQL_TOKEN",
   "LIBSQL_DDL_TOKEN",
@@ -71,6 +75,8 @@ type Key = (typeof KEYS)[number];
 const SECRETS: readonly Key[] = [
   "S3_ACCESS_KEY",
   "S3_SECRET_KEY",
+  "S3_ADMIN_ACCESS_KEY",
+  "S3_ADMIN_SECRET_KEY",
   "LIBSQL_TOKEN",
   "LIBSQL_DDL_TOKEN",
 ];
@@ -81,11 +87,14 @@ const DEFAULTS = {
   GATEWAY_LISTEN: "127.0.0.1:8788",
   SEAL_SECONDS: 10,
   SEAL_ENTRIES: 10_000,
+  LOCK_TEST_SECONDS: 3_600,
   APPROVAL_HOURS,
 };
 
 /** Longer than a day and nobody would call it sealing; the lower bound is what a store can take. */
 const SEAL_SECONDS_MAX = 86_400;
+/** A lock that somebody opened is to be noticed within a day. */
+const LOCK_TEST_SECONDS_MAX = 86_400;
 /** The most entries that one batch holds (FORMAT). */
 const SEAL_ENTRIES_MAX = 65_536;
 
@@ -122,6 +131,10 @@ export function readCommand(
       sealSeconds: settings.integer("SEAL_SECONDS", 1, SEAL_SECONDS_MAX) ?? DEFAULTS.SEAL_SECONDS,
       sealEntries: settings.integer("SEAL_ENTRIES", 1, SEAL_ENTRIES_MAX) ?? DEFAULTS.SEAL_ENTRIES,
       s3,
+      s3Administrator: readAdministrator(settings, s3 !== null),
+      lockTestSeconds:
+        settings.integer("LOCK_TEST_SECONDS", 1, LOCK_TEST_SECONDS_MAX) ??
+        DEFAULTS.LOCK_TEST_SECONDS,
       libsql: readLibsql(settings),
       gateway: readGateway(settings),
       twoPerson: readSwitch(settings, "TWO_PERSON"),
@@ -244,6 +257,19 @@ function readS3(settings: Settings): S3Config | null {
     accessKey: group.S3_ACCESS_KEY,
     secretKey: group.S3_SECRET_KEY,
   };
+}
+
+/** The local MinIO has no administrator after its set-up, so there a key would be somebody's mistake. */
+function readAdministrator(settings: Settings, configuredStore: boolean): S3Credentials | null {
+  const group = settings.group(["S3_ADMIN_ACCESS_KEY", "S3_ADMIN_SECRET_KEY"]);
+  if (!group) return null;
+  if (!configuredStore) {
+    throw new ConfigError(
+      `${PREFIX}S3_ADMIN_ACCESS_KEY`,
+      `is for a store of your own: set ${PREFIX}S3_ENDPOINT too.`,
+    );
+  }
+  return { accessKey: group.S3_ADMIN_ACCESS_KEY, secretKey: group.S3_ADMIN_SECRET_KEY };
 }
 
 function readGateway(settings: Settings): GatewayConfig {

@@ -23,6 +23,11 @@ export interface Env {
   readonly INDELIBLE_S3_REGION: string;
   readonly INDELIBLE_S3_ACCESS_KEY: string;
   readonly INDELIBLE_S3_SECRET_KEY: string;
+  /** An administrator's of the store, with which the lock self-test attacks too. */
+  readonly INDELIBLE_S3_ADMIN_ACCESS_KEY?: string;
+  readonly INDELIBLE_S3_ADMIN_SECRET_KEY?: string;
+  /** Between two lock self-tests; an hour where it is not set. */
+  readonly INDELIBLE_LOCK_TEST_SECONDS?: string;
   /** The log key's seed; only the ledger reads it. */
   readonly INDELIBLE_LOG_KEY: string;
   /** Public keys, base64 with commas between them, of log keys that were lost and replaced. */

@@ -160,7 +160,15 @@ export interface Readiness {
   readonly state: "ready" | "taking, not sealing" | "not taking";
   /** One item a part: index, vault, lock, clock, and each log that is in trouble. */
   readonly parts: Readonly<
-    Record<string, { readonly ok: boolean; readonly problems: readonly string[] }>
+    Record<
+      string,
+      {
+        readonly ok: boolean;
+        readonly problems: readonly string[];
+        /** When it last came to a verdict, of a part that is tested now and then. */
+        readonly tested_at?: string;
+      }
+    >
   >;
 }
 

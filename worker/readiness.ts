@@ -22,7 +22,7 @@ const INTERVALS_MAX = 5;
 /** Whoever asks whether all is well does not wait as long as a seal does. */
 const VAULT_MS_MAX = 3_000;
 
-type Part = { readonly ok: boolean; readonly problems: readonly string[] };
+type Part = Readiness["parts"][string];
 
 export async function readiness(
   started: StartedLedger | null,
@@ -41,7 +41,9 @@ export async function readiness(
     return { state: "not taking", parts };
   }
   const { ledger, lock } = started;
-  parts["lock"] = part(lock.problems);
+  const { last } = lock;
+  const testedAt = last && { tested_at: new Date(last.atMs).toISOString() };
+  parts["lock"] = { ...part(lock.problems), ...testedAt };
   parts["clock"] = part(ledger.clock.problem === null ? [] : [ledger.clock.problem]);
   parts["ledger"] = part(
     ledger.directory.origin === null ? ["the instance has no first entries yet"] : [],

@@ -1,10 +1,13 @@
 /** What a configuration is, once it has been read and checked (`scripts/config.ts`). */
 
 /** A store of the operator's own, in place of the local MinIO. */
-export interface S3Config {
+export interface S3Config extends S3Credentials {
   readonly endpoint: string;
   readonly bucket: string;
   readonly region: string;
+}
+
+export interface S3Credentials {
   readonly accessKey: string;
   readonly secretKey: string;
 }
@@ -48,6 +51,10 @@ export interface Config {
   readonly sealEntries: number;
   /** `null`: the local MinIO. */
   readonly s3: S3Config | null;
+  /** A key of that store's administrator, for the lock self-test alone; `null`: it is tested with the worker's only. */
+  readonly s3Administrator: S3Credentials | null;
+  /** Between two lock self-tests. */
+  readonly lockTestSeconds: number;
   /** `null`: the local sqld. */
   readonly libsql: LibsqlConfig | null;
   readonly gateway: GatewayConfig;

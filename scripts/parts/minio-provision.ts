@@ -5,8 +5,9 @@
  */
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { CANARY_PREFIX } from "../../storage/vault/canary.ts";
 import { auditorPolicy, workerPolicy } from "../../storage/vault/policies.ts";
-import type { S3Credentials } from "./minio.ts";
+import type { S3Credentials } from "../config/shape.ts";
 import { runTool } from "./tool.ts";
 
 export interface ProvisionOptions {
@@ -21,7 +22,6 @@ export interface ProvisionOptions {
 }
 
 /** Canaries are locked for one day; two days after they were put nothing holds them. */
-const CANARY_PREFIX = "_indelible/canary/";
 const CANARY_EXPIRE_DAYS = "2";
 
 /** Sets up everything. Throws with what `mc` said if a step fails. */
@@ -43,7 +43,7 @@ export async function provisionMinio(options: ProvisionOptions): Promise<void> {
   }
 }
 
-type Mc = (args: string[], input?: string) => Promise<string>;
+type Mc = (args: string[], input?: string) => Promise<unknown>;
 
 async function makeUser(
   mc: Mc,
@@ -69,8 +69,11 @@ async function makeUser(
   );
 }
 
-/** One rule for versions under a name, one for the markers that are left when they are gone. */
-async function expireCanaries(mc: Mc, bucket: string): Promise<void> {
+/**
+ * One rule for versions under a name, one for the markers that are left when they are gone; no others stay. A lock goes before
+ * a rule: what is still locked is left. Every folder has had these rules since it was set up.
+ */
+export async function expireCanaries(mc: Mc, bucket: string): Promise<void> {
   await mc(["ilm", "rule", "remove", "--all", "--force", bucket]).catch(() => "there was none");
   const rule = ["ilm", "rule", "add", "--prefix", CANARY_PREFIX];
   const days = ["--expire-days", CANARY_EXPIRE_DAYS, "--noncurrent-expire-days", "1"];

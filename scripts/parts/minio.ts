@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { S3Credentials } from "../config/shape.ts";
 import { findGoProgram, MC, MINIO, type Say } from "./go-program.ts";
 import { provisionMinio } from "./minio-provision.ts";
 import { type Part, startPart, untilReady } from "./part.ts";
@@ -19,11 +20,6 @@ const START_LIMIT_MS = 60_000;
 
 export const LOCAL_BUCKET = "indelible";
 export const LOCAL_REGION = "us-east-1";
-
-export interface S3Credentials {
-  readonly accessKey: string;
-  readonly secretKey: string;
-}
 
 /** `minio.json` in the keys folder. */
 export interface MinioSecrets {

@@ -67,7 +67,7 @@ export async function startInstance(
       listen: `${listen.host}:${listen.port}`,
       privateAllowed: config.privateAddressesAllowed,
       vars: workerVars(config, identity, stores),
-      secrets: workerSecrets(identity, stores, operatorSecret),
+      secrets: workerSecrets(config, identity, stores, operatorSecret),
       mark: data.partMark,
       onLine: (line) => workerLog.line(line),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
@@ -153,6 +153,7 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_LISTEN: `${config.listen.host}:${config.listen.port}`,
     INDELIBLE_SEAL_SECONDS: String(config.sealSeconds),
     INDELIBLE_SEAL_ENTRIES: String(config.sealEntries),
+    INDELIBLE_LOCK_TEST_SECONDS: String(config.lockTestSeconds),
     INDELIBLE_SYSTEM_RETENTION_DAYS: String(config.systemRetentionDays),
     INDELIBLE_OIDC: config.issuers ?? "",
     INDELIBLE_ALLOW_PRIVATE_ADDRESSES: config.privateAddressesAllowed ? "on" : "off",
@@ -169,6 +170,7 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
 }
 
 function workerSecrets(
+  { s3Administrator: administrator }: Config,
   identity: Identity,
   stores: Stores,
   operatorSecret: string,
@@ -176,6 +178,10 @@ function workerSecrets(
   return {
     INDELIBLE_S3_ACCESS_KEY: stores.vault.accessKey,
     INDELIBLE_S3_SECRET_KEY: stores.vault.secretKey,
+    ...(administrator && {
+      INDELIBLE_S3_ADMIN_ACCESS_KEY: administrator.accessKey,
+      INDELIBLE_S3_ADMIN_SECRET_KEY: administrator.secretKey,
+    }),
     INDELIBLE_LIBSQL_TOKEN: stores.index.authToken,
     INDELIBLE_LOG_KEY: identity.logKey,
     INDELIBLE_OPERATOR_SECRET: operatorSecret,

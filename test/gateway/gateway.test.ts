@@ -9,7 +9,7 @@ import test, { after, before } from "node:test";
 import { ATTACKS } from "../../storage/vault/attacks.ts";
 import { canaryHarm, putCanary } from "../../storage/vault/canary.ts";
 import { S3Client, type S3Answer, type VaultConfig } from "../../storage/vault/client.ts";
-import { runLockSelfTest } from "../../storage/vault/selftest.ts";
+import { runAdministratorTest, runLockSelfTest } from "../../storage/vault/selftest.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
 import { runCommand } from "../e2e/command.ts";
 import { call } from "../e2e/client.ts";
@@ -53,6 +53,12 @@ test("root's key breaks the lock directly, and no attack of the self-test passes
     assert.equal(await canaryHarm(direct, canary), undefined, what);
     assert.equal((await all(direct.versions(canary.key))).length, 1, what);
   }
+  const worker = { ...minio.worker, endpoint: gateway.endpoint };
+  const checks = await runAdministratorTest(worker, minio.root);
+  assert.deepEqual(
+    checks.filter(({ ok }) => !ok),
+    [],
+  );
 });
 
 test("nor does anything else that an owner might try", async () => {

@@ -5,11 +5,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { S3Credentials } from "../../scripts/config/shape.ts";
 import {
   LOCAL_BUCKET,
   LOCAL_REGION,
   minioPort,
-  type S3Credentials,
   startMinioServer,
 } from "../../scripts/parts/minio.ts";
 import { killAtExit } from "./kill-at-exit.ts";

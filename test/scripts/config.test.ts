@@ -22,6 +22,8 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     sealSeconds: 10,
     sealEntries: 10_000,
     s3: null,
+    s3Administrator: null,
+    lockTestSeconds: 3600,
     libsql: null,
     gateway: { listen: { host: "127.0.0.1", port: 8788 }, upstream: null },
     indexEncryption: true,
@@ -54,6 +56,20 @@ test("a store of one's own needs all its keys and the retention of the instance'
   for (const key of Object.keys(STORE)) {
     refused({ ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "1", [key]: "" }, key);
   }
+});
+
+test("an administrator's key is for a store of one's own, and needs its secret", () => {
+  const administrator = {
+    INDELIBLE_S3_ADMIN_ACCESS_KEY: "id",
+    INDELIBLE_S3_ADMIN_SECRET_KEY: "secret",
+  };
+  const store = { ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "1" };
+  assert.deepEqual(read([], { ...store, ...administrator }).s3Administrator, {
+    accessKey: "id",
+    secretKey: "secret",
+  });
+  refused(administrator, "INDELIBLE_S3_ADMIN_ACCESS_KEY");
+  refused({ ...store, INDELIBLE_S3_ADMIN_ACCESS_KEY: "id" }, "INDELIBLE_S3_ADMIN_SECRET_KEY");
 });
 
 test("a certificate needs its key, and the other way round; both count from where npm was called", () => {
@@ -89,6 +105,7 @@ test("a wrong value is refused with its key's name", () => {
     INDELIBLE_SEAL_SECONDS: ["0", "-1", "1.5", "1e3", "ten", "86401", " 5"],
     INDELIBLE_SEAL_ENTRIES: ["0", "65537"],
     INDELIBLE_SYSTEM_RETENTION_DAYS: ["0", "36526", "forever"],
+    INDELIBLE_LOCK_TEST_SECONDS: ["0", "86401"],
     INDELIBLE_TWO_PERSON: ["yes", "ON", "1"],
     INDELIBLE_APPROVAL_HOURS: ["0", "721", "1.5"],
     INDELIBLE_LISTEN: ["8787", ":8787", "host:", "host:65536", "a b:1", "http://host:1"],
@@ -111,6 +128,9 @@ test("a wrong value is refused with its key's name", () => {
 
 test("secrets are not taken from the command line, which everybody can read", () => {
   assert.throws(() => read(["--s3-secret-key", "x"]), { key: "INDELIBLE_S3_SECRET_KEY" });
+  assert.throws(() => read(["--s3-admin-secret-key", "x"]), {
+    key: "INDELIBLE_S3_ADMIN_SECRET_KEY",
+  });
   assert.throws(() => read(["--unknown"]), ConfigError);
 });
 

@@ -28,6 +28,10 @@ export interface OpenMinio {
   readonly worker: VaultConfig;
   /** May put, lock and read anything in the bucket, and is denied nothing by name. */
   readonly plain: VaultConfig;
+  /** MinIO's own client, as root; the server is called `open`. */
+  mc(...args: string[]): Promise<void>;
+  /** What a user may do from now on: what the worker may, or what a plain writer may. */
+  setPolicy(user: "worker" | "plain", policy: "the worker's" | "a plain one"): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -64,13 +68,17 @@ export async function startOpenMinio(kms = true): Promise<OpenMinio> {
   await makeBucket(part, root);
   const mc = await findGoProgram(MC, say);
   const policy = workerPolicy(BUCKET);
-  await addUser(mc, folder, root, worker, policy);
-  await addUser(mc, folder, root, plain, plainPolicy(policy));
+  const policies = { "the worker's": policy, "a plain one": plainPolicy(policy) };
+  const run = (...args: string[]) => runMc(mc, folder, root, args);
+  await addUser(run, folder, worker, policies["the worker's"]);
+  await addUser(run, folder, plain, policies["a plain one"]);
   const stop = async () => {
     await part.kill9();
     await rm(folder, { recursive: true });
   };
-  return { drive, root, worker, plain, stop };
+  const setPolicy: OpenMinio["setPolicy"] = (user, which) =>
+    putPolicy(run, folder, { worker, plain }[user].accessKey, policies[which]);
+  return { drive, root, worker, plain, mc: run, setPolicy, stop };
 }
 
 /** The worker's Allow statements, wherever in the bucket. */
@@ -91,19 +99,19 @@ async function makeBucket(part: Part, root: VaultConfig): Promise<void> {
   await new MinioVault(root).nowMs();
 }
 
-async function addUser(
-  mc: string,
-  folder: string,
-  root: VaultConfig,
-  user: VaultConfig,
-  policy: object,
-): Promise<void> {
-  const file = join(folder, `${user.accessKey}.json`);
+type Mc = OpenMinio["mc"];
+
+async function addUser(mc: Mc, folder: string, user: VaultConfig, policy: Policy): Promise<void> {
+  await putPolicy(mc, folder, user.accessKey, policy);
+  await mc("admin", "user", "add", "open", user.accessKey, user.secretKey);
+  await mc("admin", "policy", "attach", "open", user.accessKey, "--user", user.accessKey);
+}
+
+/** Makes it, or puts another one under its name, for all whom it is attached to. */
+async function putPolicy(mc: Mc, folder: string, name: string, policy: Policy): Promise<void> {
+  const file = join(folder, `${name}.json`);
   await writeFile(file, JSON.stringify(policy));
-  const admin = (...args: string[]) => runMc(mc, folder, root, ["admin", ...args]);
-  await admin("policy", "create", "open", user.accessKey, file);
-  await admin("user", "add", "open", user.accessKey, user.secretKey);
-  await admin("policy", "attach", "open", user.accessKey, "--user", user.accessKey);
+  await mc("admin", "policy", "create", "open", name, file);
 }
 
 async function runMc(mc: string, folder: string, root: VaultConfig, args: string[]): Promise<void> {

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { CANARY_PREFIX } from "../../storage/vault/canary.ts";
-import { runLockSelfTest } from "../../storage/vault/selftest.ts";
+import { runAdministratorTest, runLockSelfTest } from "../../storage/vault/selftest.ts";
 import type { LockSelfTest } from "../../storage/vault/selftest.ts";
+import { S3Client } from "../../storage/vault/client.ts";
+import { expireCanaries } from "../../scripts/parts/minio-provision.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
 import type { VaultConfig } from "../../storage/vault/vault.ts";
 import { startMinio } from "../parts/minio.ts";
@@ -78,6 +80,53 @@ test("after set-up root is refused from the first check on", async () => {
   assert.deepEqual(failed(result), range(1, 19));
   assert.match(result.checks[1]!.detail, /InvalidAccessKeyId/);
   assert.match(result.checks[2]!.detail, /not run/);
+});
+
+test("with an administrator's key only harm to the canary counts, and the canary is named", async () => {
+  const checks = await runAdministratorTest(open.worker, open.root);
+  assert.deepEqual(failed({ ok: false, checks }), [10, ...range(12, 16)]);
+  assert.deepEqual(
+    checks.map(({ number }) => number),
+    range(7, 16),
+  );
+  for (const { canary } of checks) {
+    assert.ok(canary!.key.startsWith(CANARY_PREFIX) && canary!.versionId !== "");
+  }
+});
+
+test("an administrator's key that the store does not know proves nothing", async () => {
+  const unknown = { accessKey: "0123456789abcdef0123", secretKey: "no secret of anybody" };
+  await assert.rejects(runAdministratorTest(open.worker, unknown), isVaultError("vault_refused"));
+});
+
+test("canaries go by rules of their prefix, and nothing else goes by them", async () => {
+  await open.mc("ilm", "rule", "add", "--prefix", "demo/", "--expire-days", "1", "open/open");
+  await expireCanaries((args) => open.mc(...args), "open/open");
+  const query = { lifecycle: "" };
+  const { body } = await new S3Client(open.root).send({ method: "GET", query });
+  const rules = new TextDecoder().decode(body).match(/<Rule>.*?<\/Rule>/gs) ?? [];
+  assert.equal(rules.length, 2);
+  for (const rule of rules) {
+    assert.match(rule, /<Status>Enabled<\/Status>.*<Prefix>_indelible\/canary\/<\/Prefix>/s);
+  }
+  assert.match(rules.join(""), /<Expiration><Days>2<\/Days><\/Expiration>/);
+  assert.match(rules.join(""), /<NoncurrentDays>1<\/NoncurrentDays>/);
+  assert.match(rules.join(""), /<ExpiredObjectDeleteMarker>true<\/ExpiredObjectDeleteMarker>/);
+
+  // And on the store as it is set up for an instance, where nobody may read rules any more: it says what it will do.
+  const expires = async (key: string) => {
+    const object = { key, body: new Uint8Array(1), headers: {} };
+    const answer = await new S3Client(worker).send({ method: "PUT", ...object });
+    assert.equal(answer.status, 200);
+    return Date.parse(
+      /expiry-date="([^"]*)"/.exec(answer.headers.get("x-amz-expiration") ?? "")?.[1] ?? "",
+    );
+  };
+  const inDays = ((await expires(`${CANARY_PREFIX}x`)) - Date.now()) / (24 * 3600 * 1000);
+  assert.ok(inDays > 2 && inDays <= 3, `canaries go in ${inDays} days`);
+  for (const key of ["demo/0000000000000000.jsonl.gz", "_indelible/keys/x", "_system/x"]) {
+    assert.ok(Number.isNaN(await expires(key)), key);
+  }
 });
 
 test("the auditor's key cannot put a canary, and so proves nothing", async () => {

@@ -160,7 +160,12 @@ export const SCHEMAS = {
     detail: STRING,
     parts: {
       type: "object",
-      additionalProperties: objectWith({ ok: BOOLEAN, problems: listOf(STRING) }),
+      additionalProperties: {
+        type: "object",
+        // When it was last tested, of parts that are tested now and then.
+        properties: { ok: BOOLEAN, problems: listOf(STRING), tested_at: TIME },
+        required: ["ok", "problems"],
+      },
     },
   }),
   /** RFC 9457. */
