@@ -93,6 +93,7 @@ const WARNINGS: ReadonlySet<FindingCode> = new Set([
   "delete_marker",
   "log_unknown",
   "vault_unreachable",
+  "index_unreachable",
   "unsealed_too_old",
   "clock_backwards",
   "clock_skew",
