@@ -62,6 +62,7 @@ function laterOf(c: Context): Services["later"] {
 async function serve(route: Route, c: Context, services: Services): Promise<Response> {
   const request = c.req.raw;
   const requestId = requestIdOf(request, services.addressing);
+  const begunMs = services.nowMs();
   const param = (name: string): string => c.req.param(name) ?? "";
   const read = new ReadNote(route.recorded, requestId, request, param("log"));
   const turn = new Turn(request, services);
@@ -101,7 +102,8 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   } finally {
     turn.end();
   }
-  services.requests.add(route.method, route.path, response.status);
+  const tookMs = services.nowMs() - begunMs;
+  services.http.answered(route.method, route.path, response.status, tookMs);
   read.afterAnswer(response.status, services.nowMs, (record) => {
     services.access.add(record, services.ledger, services.later, services.nowMs());
   });
@@ -157,6 +159,7 @@ async function refuse(
   turn: Turn,
 ): Promise<Response> {
   const problem = asProblem(error);
+  services.http.refused(problem.code);
   if (isOurFault(problem) || problem.cause instanceof SignInRefused)
     services.report(requestId, problem);
   if (turn.isIn) await discardBody(request);

@@ -11,7 +11,7 @@ import type { Limits } from "./limits.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
 import type { SignIn } from "./oidc/sign-in.ts";
 import type { ReadinessCache } from "./readiness-cache.ts";
-import type { RequestCounter } from "./metrics.ts";
+import type { HttpMetrics } from "./metrics.ts";
 import type { ProblemError } from "./problem.ts";
 import type { Query } from "./query.ts";
 
@@ -36,7 +36,7 @@ export interface Services {
   /** Memory for large answers; one for all requests. */
   readonly answerRoom: AnswerRoom;
   /** What was answered so far; one for all requests. */
-  readonly requests: RequestCounter;
+  readonly http: HttpMetrics;
   /** Reads on their way to `_access`; one for all requests. */
   readonly access: AccessRecorder;
   /** Goes on with work after this request was answered. */

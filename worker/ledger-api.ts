@@ -254,8 +254,8 @@ export interface LedgerApi {
     how: { readonly before: boolean; readonly lost: number },
   ): Promise<Result<null>>;
   ready(): Promise<Readiness>;
-  /** Counters and gauges for `/metrics`, by name. */
-  stats(): Promise<Readonly<Record<string, number>>>;
+  /** What the ledger counts, as Prometheus reads it. Never throws. */
+  metrics(): Promise<string>;
   /** Operator only: makes `_system`, `_access`, `demo` and the first tokens; harmless when repeated. */
   bootstrap(first: Bootstrap): Promise<Result<null>>;
   /** Operator only: takes nothing more, waits for what is under way, seals every log, `_system` last; 10 s at most. */

@@ -7,6 +7,7 @@ import {
   APPROVAL_HOURS_MAX,
   type ApprovalRules,
 } from "../storage/flow/approvals.ts";
+import type { Observer } from "../storage/flow/observer.ts";
 import type { Parts, Settings } from "../storage/flow/state.ts";
 import { nodeGzip } from "../storage/gzip.ts";
 import { ID_RANDOM_BYTES, makeId } from "../storage/token.ts";
@@ -31,8 +32,13 @@ export interface LedgerParts extends Parts {
   readonly index: LibsqlIndex;
 }
 
-export async function ledgerParts(env: Env, storage: DurableObjectStorage): Promise<LedgerParts> {
+export async function ledgerParts(
+  env: Env,
+  storage: DurableObjectStorage,
+  observer: Observer,
+): Promise<LedgerParts> {
   return {
+    observer,
     index: new LibsqlIndex(indexConfigOf(env)),
     vault: new MinioVault(vaultConfigOf(env)),
     memo: new StorageMemo(storage),

@@ -34,6 +34,7 @@ import type {
   TokenStatus,
 } from "./ledger-api.ts";
 import { approvalOf, approvalStatus, waitingOf } from "./ledger-approvals.ts";
+import { LedgerMetrics } from "./ledger-metrics.ts";
 import { approvalRules, ledgerParts, ledgerSettings, type LedgerParts } from "./ledger-parts.ts";
 import {
   assertAlive,
@@ -81,6 +82,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   /** Why the last start failed; null while none has. */
   #startProblem: string | null = null;
   #parts: Promise<LedgerParts> | null = null;
+  readonly #metrics = new LedgerMetrics();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -242,25 +244,12 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     return readiness(this.#started, this.#startProblem, await this.#partsOnce(), sealSeconds);
   }
 
-  async stats(): Promise<Readonly<Record<string, number>>> {
-    const { ledger, access } = await this.#start();
-    const states = [...ledger.directory.logs.keys()].flatMap((log) => ledger.state(log) ?? []);
-    const sum = (count: (state: (typeof states)[number]) => number) =>
-      states.reduce((total, state) => total + count(state), 0);
-    const oldestMs = Math.min(...states.map(({ unsealedSinceMs }) => unsealedSinceMs ?? Infinity));
-    return {
-      indelible_logs: states.length,
-      indelible_entries: sum(({ head }) => head.size),
-      indelible_sealed_entries: sum(({ sealed }) => sealed.size),
-      indelible_unsealed_entries: sum(({ head, sealed }) => head.size - sealed.size),
-      indelible_oldest_unsealed_seconds: oldestMs === Infinity ? 0 : (Date.now() - oldestMs) / 1000,
-      indelible_frozen_logs: sum(({ frozen }) => (frozen === null ? 0 : 1)),
-      indelible_unsealable_logs: sum(({ unsealable }) => (unsealable === null ? 0 : 1)),
-      indelible_access_unrecorded_total: access.unrecorded,
-      indelible_access_waiting: access.waiting,
-      indelible_clock_skew_seconds: ledger.clock.skewMs / 1000,
-      indelible_lock_enforced: ledger.sealingForbidden === null ? 1 : 0,
-    };
+  async metrics(): Promise<string> {
+    await sleepAtMost(
+      START_LOOK_MS,
+      this.#start().catch(() => {}),
+    );
+    return this.#metrics.text(this.#started, Date.now());
   }
 
   bootstrap(first: Bootstrap) {
@@ -323,7 +312,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
   }
 
   #partsOnce(): Promise<LedgerParts> {
-    this.#parts ??= ledgerParts(this.env, this.ctx.storage);
+    this.#parts ??= ledgerParts(this.env, this.ctx.storage, this.#metrics);
     return this.#parts;
   }
 

@@ -13,7 +13,7 @@ import { indexConfigOf, issuersOf, vaultConfigOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
 import { Limits, limitSettingsOf } from "./limits.ts";
 import { report } from "./report.ts";
-import { RequestCounter } from "./metrics.ts";
+import { HttpMetrics } from "./metrics.ts";
 import { issuerKeysOf } from "./oidc/issuer-keys-stub.ts";
 import { RefusalLines } from "./oidc/refusal-lines.ts";
 import { SignIn, SignInMemory } from "./oidc/sign-in.ts";
@@ -25,7 +25,7 @@ import { ReadinessCache } from "./readiness-cache.ts";
 /** Memory of the isolate: it holds no connection, so requests may share it. */
 const admitted = new AdmitCache();
 const readiness = new ReadinessCache();
-const requests = new RequestCounter();
+const http = new HttpMetrics();
 export const access = new AccessRecorder();
 const bodyRooms = new BodyRooms();
 const answerRoom = new AnswerRoom();
@@ -82,7 +82,7 @@ export function openServices(env: Env, later: Services["later"]): Services {
     admitted,
     signIn: signInOf(env),
     readiness,
-    requests,
+    http,
     access,
     later,
     limits: limitsOf(env),

@@ -50,6 +50,7 @@ const ROOMS: readonly Room[] = [
       "valibot",
       "@valibot/to-json-schema",
       "jose",
+      "prom-client",
       "cloudflare:*",
       "node:*",
       "@cloudflare/workers-types",

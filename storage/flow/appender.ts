@@ -85,6 +85,7 @@ export class Appender {
         reject(new Refusal("overloaded", detail, { retryAfterSeconds: 1 }));
         return;
       }
+      this.#tellWaiting();
       this.#running ??= this.#run();
     });
   }
@@ -105,12 +106,17 @@ export class Appender {
     while (this.#queue.count > 0) {
       if (this.#queue.count > 1) await sleep(GATHER_MS);
       const group = this.#queue.takeGroup();
+      this.#tellWaiting();
       this.#underWay = this.#groupPatiently(group).catch((error: unknown) => {
         failAll(group, refusalOf(error));
       });
       await this.#underWay;
     }
     this.#running = null;
+  }
+
+  #tellWaiting(): void {
+    this.#parts.observer?.waiting(this.#queue.count, this.#queue.bytes);
   }
 
   /** Tries again for some seconds where the index says that it wrote nothing. */
@@ -168,8 +174,10 @@ export class Appender {
       late = true;
       answerDoubt();
     }, DOUBT_ANSWER_MS);
+    const { index, clock, observer } = this.#parts;
+    const begunMs = clock.nowMs();
     try {
-      return await commitSurely(this.#parts.index, commits, (error) => {
+      const result = await commitSurely(index, commits, (error) => {
         if (!this.#inDoubt) {
           this.#parts.report("warn", "the answer to a commit was lost; sending it again", {
             reason: error.message,
@@ -178,6 +186,16 @@ export class Appender {
         this.#inDoubt = true;
         answerDoubt();
       });
+      if (result.kind === "committed") {
+        observer?.committed({
+          requests: group.length,
+          logs: commits.length,
+          entries: commits.reduce((sum, { count }) => sum + count, 0),
+          bytes: commits.reduce((sum, { lines }) => sum + lines.length, 0),
+          ms: clock.nowMs() - begunMs,
+        });
+      }
+      return result;
     } finally {
       clearTimeout(timer);
       this.#inDoubt = false;

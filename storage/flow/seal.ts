@@ -68,11 +68,14 @@ async function sealUpTo(
   await options.flushed();
   let last = sealed;
   for (const cut of cuts) {
+    const begunMs = parts.clock.nowMs();
     const lines = cut.lines ?? (await rereadLines(parts, log, last, cut));
     if (lines === null) return { kind: "altered", finding: changedMeanwhile(log, cut) };
     const row = await sealBatch(parts, settings, log, last, cut, lines, options);
     if (row === "taken") return { kind: "taken" };
     options.sealed(row);
+    const { count: entries, bytes } = row;
+    parts.observer?.sealed({ entries, bytes, ms: parts.clock.nowMs() - begunMs });
     last = sealedHeadOf(row);
     // A shorter batch was adopted: the cuts no longer fit.
     if (last.size !== cut.after.size) break;

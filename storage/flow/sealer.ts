@@ -157,13 +157,16 @@ export class Sealer {
       if (state === undefined) {
         throw new VaultError("vault_unreachable", `${log} is to be compared with the vault first`);
       }
+      const sinceMs = state.unsealedSinceMs;
       await this.#hooks.seal(state);
+      if (sinceMs !== null) this.#parts.observer?.caughtUp(this.#parts.clock.nowMs() - sinceMs);
       schedule.retryMs = RETRY_MS_MIN;
       schedule.notBeforeMs = 0;
       schedule.lastError = null;
     } catch (error) {
       schedule.lastError = error instanceof Error ? error.message : String(error);
       schedule.notBeforeMs = this.#parts.clock.nowMs() + schedule.retryMs;
+      this.#parts.observer?.sealFailed();
       this.#parts.report("warn", "a seal did not succeed and will be tried again", {
         log,
         reason: schedule.lastError,

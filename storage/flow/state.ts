@@ -17,6 +17,7 @@ import type {
   Signer,
   Vault,
 } from "../ports.ts";
+import type { Observer } from "./observer.ts";
 
 /** Where the next batch begins, and the row of the seal before it. */
 export interface SealedHead extends Head {
@@ -101,6 +102,8 @@ export interface Parts {
   readonly sha256: Sha256;
   readonly verify: Verify;
   randomBytes(length: number): Uint8Array;
+  /** Counts what happens; nobody where it is not given. */
+  readonly observer?: Observer;
   /** Structured log line: never a token, body or event. */
   report(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }

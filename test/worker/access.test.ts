@@ -8,7 +8,6 @@ import { covers, liesWithin, mayManage } from "../../worker/access.ts";
 import { formatCursor, parseCursor } from "../../worker/cursor.ts";
 import type { Principal, Role } from "../../worker/ledger-api.ts";
 import { accepts, bodyType } from "../../worker/media.ts";
-import { formatMetrics, RequestCounter } from "../../worker/metrics.ts";
 import { asProblem, PROBLEMS, ProblemError } from "../../worker/problem.ts";
 import { parseInteger } from "../../worker/query.ts";
 
@@ -197,20 +196,4 @@ test("the type of a body is one of those taken, whatever its case and parameters
   for (const type of ["application/jsonx", "application/json;charset=utf-16", "application"]) {
     assert.throws(() => ask(type), { code: "unsupported_media_type" });
   }
-});
-
-test("metrics are lines that Prometheus reads", () => {
-  const requests = new RequestCounter();
-  requests.add("GET", "/healthz", 200);
-  requests.add("GET", "/healthz", 200);
-  const text = formatMetrics({ indelible_entries: 3, indelible_commits_total: 2 }, requests);
-  assert.deepEqual(text.split("\n"), [
-    "# TYPE indelible_commits_total counter",
-    "indelible_commits_total 2",
-    "# TYPE indelible_entries gauge",
-    "indelible_entries 3",
-    "# TYPE indelible_http_requests_total counter",
-    'indelible_http_requests_total{method="GET",route="/healthz",status="200"} 2',
-    "",
-  ]);
 });

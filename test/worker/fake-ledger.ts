@@ -258,8 +258,8 @@ export class FakeLedger implements LedgerApi {
     return this.readiness;
   }
 
-  async stats() {
-    return { indelible_entries: 3, indelible_commits_total: 2 };
+  async metrics() {
+    return "# TYPE indelible_entries gauge\nindelible_entries 3\n";
   }
 
   async bootstrap(first: Bootstrap) {

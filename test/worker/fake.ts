@@ -12,7 +12,7 @@ import type { Role } from "../../worker/ledger-api.ts";
 import { AnswerRoom } from "../../worker/answer-room.ts";
 import { BodyRooms } from "../../worker/body-room.ts";
 import { Limits } from "../../worker/limits.ts";
-import { RequestCounter } from "../../worker/metrics.ts";
+import { HttpMetrics } from "../../worker/metrics.ts";
 import type { ProblemError } from "../../worker/problem.ts";
 import { ReadinessCache } from "../../worker/readiness-cache.ts";
 import { Networks } from "../../storage/networks.ts";
@@ -65,7 +65,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     admitted: new AdmitCache(),
     signIn: null,
     readiness: new ReadinessCache(),
-    requests: new RequestCounter(),
+    http: new HttpMetrics(),
     access: new AccessRecorder(),
     later: () => {},
     limits: new Limits(),

@@ -2,7 +2,7 @@
 import { answer, answerJson } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import type { Readiness } from "../ledger-api.ts";
-import { formatMetrics, METRICS_TYPE } from "../metrics.ts";
+import { METRICS_TYPE } from "../metrics.ts";
 
 const READY_RETRY_SECONDS = "1";
 
@@ -26,12 +26,12 @@ export function answerReadiness(requestId: string, { state, parts }: Readiness):
 }
 
 export async function metrics(ask: Ask): Promise<Response> {
-  const { ledger, limits, bodyRooms, answerRoom, requests } = ask.services;
-  const here = {
-    indelible_http_requests_under_way: limits.underWay,
-    indelible_http_body_bytes: bodyRooms.arriving.bytes,
-    indelible_http_answer_bytes: answerRoom.bytes,
-  };
-  const text = formatMetrics({ ...(await ledger.stats()), ...here }, requests);
-  return answer(ask.requestId, 200, text, { "content-type": METRICS_TYPE });
+  const { ledger, limits, bodyRooms, answerRoom, http } = ask.services;
+  const here = http.text({
+    requestsUnderWay: limits.underWay,
+    bodyBytes: bodyRooms.arriving.bytes,
+    answerBytes: answerRoom.bytes,
+  });
+  const texts = await Promise.all([ledger.metrics(), here]);
+  return answer(ask.requestId, 200, texts.join(""), { "content-type": METRICS_TYPE });
 }

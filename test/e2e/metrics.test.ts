@@ -1,0 +1,126 @@
+/**
+ * `/metrics` of a real instance: read strictly, and its numbers move with what happens. What the alert rules and the dashboard
+ * ask for is there. Where `promtool` is installed it checks all of it too.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import test, { after, before } from "node:test";
+import { parse as parseYaml } from "yaml";
+import { startInstance, type TestInstance } from "../parts/instance.ts";
+import { parseMetrics, valueOf, type Family } from "../parts/prometheus.ts";
+import { call } from "./client.ts";
+
+const FOLDER = "scripts/monitoring";
+const ROUTE = 'method="POST",route="/v1/logs/:log/entries"';
+
+let instance: TestInstance;
+before(async () => {
+  instance = await startInstance();
+});
+after(() => instance.stop());
+
+async function scrape(): Promise<Map<string, Family>> {
+  return parseMetrics((await call(instance.url, "/metrics")).text);
+}
+
+async function send(body: string, query = ""): Promise<number> {
+  const { demo: token } = instance.tokens;
+  return (await call(instance.url, `/v1/logs/demo/entries${query}`, { token, body })).status;
+}
+
+test("numbers move with what happens", async () => {
+  const event = JSON.stringify({ action: "counted", actor: { id: "test" } });
+  assert.equal(await send(event, "?ack=sealed"), 201);
+  const before = await scrape();
+  assert.equal(await send(`[${event},${event},${event}]`, "?ack=sealed"), 201);
+  assert.equal(await send("{"), 400);
+  const after = await scrape();
+
+  const moved = (sample: string) => valueOf(after, sample) - valueOf(before, sample);
+  assert.equal(moved("indelible_committed_entries_total"), 3);
+  assert.equal(moved("indelible_committed_requests_total"), 1);
+  assert.equal(moved("indelible_commits_total"), 1);
+  assert.equal(moved("indelible_commit_duration_seconds_count"), 1);
+  assert.equal(moved('indelible_commit_entries_bucket{le="5"}'), 1);
+  assert.equal(moved('indelible_commit_entries_bucket{le="2"}'), 0);
+  assert.equal(moved("indelible_seals_total"), 1);
+  assert.equal(moved("indelible_seal_entries_total"), 3);
+  assert.equal(moved("indelible_seal_duration_seconds_count"), 1);
+  assert.equal(moved("indelible_seal_wait_seconds_count"), 1);
+  assert.equal(moved("indelible_entries"), 3);
+  assert.equal(moved("indelible_sealed_entries"), 3);
+  assert.ok(moved("indelible_committed_bytes_total") > 3 * 200);
+  assert.ok(moved("indelible_seal_bytes_total") > 300);
+  assert.equal(moved(`indelible_http_request_duration_seconds_count{${ROUTE}}`), 2);
+  assert.equal(valueOf(after, `indelible_http_requests_total{${ROUTE},status="400"}`), 1);
+  assert.equal(moved('indelible_http_problems_total{code="invalid_json"}'), 1);
+  assert.equal(moved('indelible_http_problems_total{code="internal_error"}'), 0);
+
+  assert.equal(valueOf(after, "indelible_ledger_started"), 1);
+  assert.equal(valueOf(after, "indelible_lock_enforced"), 1);
+  const tested = valueOf(after, "indelible_lock_tested_timestamp_seconds");
+  assert.ok(Math.abs(tested - Date.now() / 1000) < 120, `tested at ${tested}`);
+});
+
+test("unsealed entries have a number and an age, until they are sealed", async () => {
+  const event = JSON.stringify({ action: "waits", actor: { id: "test" } });
+  assert.equal(await send(event), 201);
+  const { demo: token } = instance.tokens;
+  assert.equal(valueOf(await scrape(), "indelible_unsealed_entries"), 1);
+  await call(instance.url, "/v1/logs/demo/seal", { method: "POST", token });
+});
+
+test("no name of a log is shown to who may not know it", async () => {
+  const { text } = await call(instance.url, "/metrics");
+  assert.equal(/demo|"_system|"_access/.exec(text)?.[0], undefined);
+});
+
+test("what rules and dashboard ask for is there", async () => {
+  const { text } = await call(instance.url, "/metrics");
+  const families = [...parseMetrics(text).keys()];
+  const rules = parseYaml(await readFile(`${FOLDER}/alerts.yml`, "utf8")) as Rules;
+  const expressions = rules.groups.flatMap((group) => group.rules.map(({ expr }) => expr));
+  const dashboard = JSON.parse(await readFile(`${FOLDER}/grafana.json`, "utf8")) as Dashboard;
+  for (const { targets = [] } of dashboard.panels) {
+    expressions.push(...targets.map(({ expr }) => expr));
+  }
+  assert.ok(expressions.length > 30);
+  for (const expression of expressions) {
+    const names = expression.match(/\bindelible_[a-z0-9_]+/g) ?? [];
+    assert.ok(names.length > 0 || /\bup\{/.test(expression), expression);
+    for (const name of names) {
+      const family = name.replace(/_bucket$/, "");
+      assert.ok(families.includes(family), `${name} in ${expression}`);
+    }
+  }
+
+  // Each rule has its case in the tests that promtool runs.
+  const cases = await readFile(`${FOLDER}/alerts.test.yml`, "utf8");
+  for (const { alert } of rules.groups.flatMap((group) => group.rules)) {
+    assert.equal(cases.match(new RegExp(`\\b${alert}\\b`, "g"))?.length, 2, alert);
+  }
+  promtool(["check", "metrics"], text);
+  promtool(["check", "rules", `${FOLDER}/alerts.yml`]);
+  promtool(["test", "rules", `${FOLDER}/alerts.test.yml`]);
+});
+
+/** Not everybody has it; who does is told what it says. */
+function promtool(args: readonly string[], input = ""): void {
+  const { error, status, stdout, stderr } = spawnSync("promtool", args, {
+    input,
+    encoding: "utf8",
+  });
+  if (error !== undefined && "code" in error && error.code === "ENOENT") return;
+  assert.equal(status, 0, `promtool ${args.join(" ")}: ${stdout}${stderr}`);
+}
+
+interface Rules {
+  readonly groups: readonly {
+    readonly rules: readonly { readonly alert: string; readonly expr: string }[];
+  }[];
+}
+
+interface Dashboard {
+  readonly panels: readonly { readonly targets?: readonly { readonly expr: string }[] }[];
+}
