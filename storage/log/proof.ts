@@ -165,6 +165,9 @@ function areSizes(from: number, to: number): boolean {
   return Number.isSafeInteger(from) && Number.isSafeInteger(to) && from >= 0 && from <= to;
 }
 
+/** Told of each step of a proof: the sibling, on which side it stands, and the node above both. */
+export type OnStep = (sibling: Uint8Array, side: "left" | "right", node: Uint8Array) => void;
+
 /** True if the proof shows that `leaf` is number `seq` of the tree of `size` leaves with this root (RFC 9162 §2.1.3.2). */
 export function checkInclusion(
   seq: number,
@@ -173,6 +176,7 @@ export function checkInclusion(
   proof: readonly Uint8Array[],
   root: Uint8Array,
   hash: Sha256 = sha256,
+  onStep: OnStep = () => {},
 ): boolean {
   if (!areSizes(seq, size) || seq === size || !areHashes([leaf, root, ...proof])) return false;
   let [index, last, node] = [seq, size - 1, leaf];
@@ -180,9 +184,11 @@ export function checkInclusion(
     if (last === 0) return false;
     if (index % 2 === 1 || index === last) {
       node = nodeHash(sibling, node, hash);
+      onStep(sibling, "left", node);
       while (index % 2 === 0 && index !== 0) [index, last] = [index / 2, Math.floor(last / 2)];
     } else {
       node = nodeHash(node, sibling, hash);
+      onStep(sibling, "right", node);
     }
     [index, last] = [Math.floor(index / 2), Math.floor(last / 2)];
   }
