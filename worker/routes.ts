@@ -9,6 +9,7 @@ import { decideApproval, listApprovals } from "./routes/approvals.ts";
 import { answerDescription } from "./openapi/document.ts";
 import { append } from "./routes/append.ts";
 import { getEntry, listEntries } from "./routes/entries.ts";
+import { EXPORT_QUERY, getExport } from "./routes/export.ts";
 import { healthz, metrics, readyz } from "./routes/health.ts";
 import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
@@ -55,6 +56,7 @@ export const ROUTES: readonly Route[] = [
     "from",
     "to",
   ]),
+  route("GET", "/v1/logs/:log/export", AUDIT, "entries.export", getExport, EXPORT_QUERY),
   route("GET", "/v1/logs/:log/seals", AUDIT, "seals.list", listSeals, LIST),
   route("GET", "/v1/logs/:log/seals/:first", AUDIT, "seal.download", getSeal),
   route("GET", "/v1/logs/:log/seals/:first/lock", AUDIT, "seal.lock", getSealLock),

@@ -10,6 +10,7 @@ export type LogErrorCode =
   | "invalid_checkpoint"
   | "invalid_entry"
   | "invalid_event"
+  | "invalid_export"
   | "invalid_json"
   | "invalid_note"
   | "invalid_proof"

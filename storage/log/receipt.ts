@@ -27,8 +27,12 @@ const HEADER = "c2sp.org/tlog-proof@v1";
 export const PROOF_HASHES_MAX = 53;
 
 export function formatReceipt({ seq, proof, checkpoint }: Receipt): string {
-  const lines = [HEADER, `index ${seq}`, ...proof.map(toBase64), "", checkpoint];
-  return lines.join("\n");
+  return formatReceiptOf(seq, proof.map(toBase64), checkpoint);
+}
+
+/** The same for who has the hashes in base64. */
+export function formatReceiptOf(seq: number, proof: readonly string[], checkpoint: string): string {
+  return [HEADER, `index ${seq}`, ...proof, "", checkpoint].join("\n");
 }
 
 /** The parts of a text that `formatReceipt` would write just so; throws `invalid_receipt`. Nothing is verified. */

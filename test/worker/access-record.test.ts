@@ -18,6 +18,7 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/logs/:log/entries": ["entries.read", { first: 0, last: 2, count: 3 }],
   "GET /v1/logs/:log/entries/:seq": ["entry.read", { first: 1, last: 1, count: 1 }],
   "GET /v1/logs/:log/entries/:seq/proof": ["proof.read", { first: 1, last: 1, count: 1 }],
+  "GET /v1/logs/:log/export": ["entries.export", { first: 0, last: 2 }],
   "GET /v1/logs/:log/checkpoint": ["checkpoint.read", {}],
   "GET /v1/logs/:log/consistency": ["consistency.read", { query: { from: "1", to: "3" } }],
   "GET /v1/logs/:log/seals": ["seals.list", { count: 1 }],
@@ -86,7 +87,7 @@ test("every route that reads is one record for one request, and the others are n
           shown,
         },
         ...{ ip: "192.0.2.7", userAgent: headers["user-agent"] },
-        before: action === "seal.download",
+        before: action === "seal.download" || action === "entries.export",
       },
       name,
     );

@@ -17,6 +17,7 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/logs/:log/entries/:seq/proof": ["reader", "auditor"],
   "GET /v1/logs/:log/checkpoint": ["reader", "auditor"],
   "GET /v1/logs/:log/consistency": ["reader", "auditor"],
+  "GET /v1/logs/:log/export": ["auditor"],
   "GET /v1/logs/:log/seals": ["auditor"],
   "GET /v1/logs/:log/seals/:first": ["auditor"],
   "GET /v1/logs/:log/seals/:first/lock": ["auditor"],

@@ -63,6 +63,12 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     summary: "The proof that the log of `from` entries is the beginning of that of `to`",
     answers: { 200: json(ref("Consistency")) },
   },
+  "GET /v1/logs/:log/export": {
+    id: "exportEntries",
+    summary:
+      "What a filter asks for, of the sealed part, to be taken home: as evidence (jsonl), as a table (csv), as OCSF events (ocsf)",
+    answers: { 200: { [NDJSON_TYPE]: null, "text/csv": null } },
+  },
   "GET /v1/logs/:log/seals": {
     id: "listSeals",
     summary: "What is sealed, in which object and version, until when",

@@ -6,6 +6,7 @@ import { answerJsonText } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import type { Rule } from "../access.ts";
 import { APPROVAL_STATES } from "../routes/approvals.ts";
+import { EXPORT_FORMATS } from "../routes/export.ts";
 import { LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX } from "../routes/entries.ts";
 import type { Route } from "../routes.ts";
 import { CALLS, type CallDescription, type Content } from "./calls.ts";
@@ -126,6 +127,7 @@ const IN_QUERY: Readonly<Record<string, Schema>> = {
   limit: { type: "integer", minimum: 1, maximum: LIST_LIMIT_MAX, default: LIST_LIMIT_DEFAULT },
   cursor: { type: "string" },
   committed: FLAG,
+  format: { enum: EXPORT_FORMATS, default: "jsonl" },
   state: { enum: APPROVAL_STATES },
 };
 

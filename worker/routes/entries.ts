@@ -6,18 +6,15 @@ import type { Shown } from "../../storage/flow/access-events.ts";
 import { logOf, type Ask } from "../ask.ts";
 import { formatCursor, placeOf, type Order } from "../cursor.ts";
 import type { LogStatus } from "../ledger-api.ts";
-import { asProblem, invalidRequest, isOurFault, ProblemError } from "../problem.ts";
+import { invalidRequest, ProblemError } from "../problem.ts";
 import { parseInteger } from "../query.ts";
-import { StreamEnd } from "../stream-end.ts";
 import { lineAt, linePages, type LineSource, type ProvenLine } from "../reading.ts";
+import { answerStream } from "../streaming.ts";
 
 export const LIST_LIMIT_MAX = 1_000;
 export const LIST_LIMIT_DEFAULT = 100;
 /** A page of JSON ends early rather than grow beyond it: 1,000 lines of 65,535 bytes would be 65 MB. */
 export const LIST_BYTES_MAX = 4 * 1024 * 1024;
-
-/** A stream may last for hours: its reader's right is looked at this often. */
-const ADMIT_AGAIN_MS = 1_000;
 
 /** The entries of a page, newest first unless asked otherwise; with `Accept: application/x-ndjson` a stream of lines. */
 export async function listEntries(ask: Ask): Promise<Response> {
@@ -85,68 +82,28 @@ function itemOf({ seq, text, leaf }: ProvenLine, log: LogStatus): string {
   return `{"seq":${seq},"hash":"${toHex(leaf)}","sealed":${sealed},"entry":${text}}`;
 }
 
-/**
- * Exact lines, one read of the index for each pull of the client: whoever reads slowly costs no memory and
- * holds nothing open. The first page is read before the answer begins, so what can fail at once is a
- * problem document; later the stream breaks off, which HTTP shows as an incomplete body. It does so as well when
- * the token is revoked meanwhile. A stream that no page of JSON could hold, or of several reads, is an export: on record before it begins.
- */
+/** Exact lines, one read of the index a piece. A stream that no page of JSON could hold, or of several reads, is an export: on record before it begins. */
 async function streamLines(ask: Ask, range: Range, limit: number): Promise<Response> {
   const given = cutTo(range, limit);
-  const pages = linePages(sourceOf(ask), given);
-  let page = await pages.next();
-  let sent = 0;
   const count = given.to - given.from;
-  const isWhole = page.done === true || page.value.length === count;
+  const pages = linePages(sourceOf(ask), given);
+  const first = await pages.next();
+  const isWhole = first.done === true || first.value.length === count;
   const isExport = count > LIST_LIMIT_MAX || !isWhole;
   ask.read.shown(shownOf(given, count), isExport);
-  const end = isExport ? endOf(ask, () => shownOf(given, sent)) : null;
-  const goOn = admittedEach(ADMIT_AGAIN_MS, ask);
-  const body = new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        end?.pulled();
-        if (page.done === true) return controller.close();
-        controller.enqueue(joinLines(page.value));
+  let sent = 0;
+  async function* pieces(): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      for (let page = first; page.done !== true; page = await pages.next()) {
+        yield joinLines(page.value);
         sent += page.value.length;
-        try {
-          await goOn();
-          page = await pages.next();
-        } catch (error) {
-          const problem = asProblem(error);
-          if (isOurFault(problem)) ask.services.report(ask.requestId, problem);
-          end?.early();
-          throw problem;
-        }
-        if (page.done !== true) return;
-        end?.whole();
-        controller.close();
-      },
-      async cancel() {
-        end?.early();
-        await pages.return();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-  return answer(ask.requestId, 200, body, { "content-type": NDJSON_TYPE });
-}
-
-/** Watches an export, and puts on record how far it came where it does not come to its end. */
-function endOf({ request, services, read }: Ask, sent: () => Shown): StreamEnd {
-  const end = new StreamEnd(request.signal, () => read.brokeOff(sent()));
-  services.later(end.over);
-  return end;
-}
-
-/** A call that meets the route's rule anew where the last time was so long ago. */
-function admittedEach(everyMs: number, { admitAgain, services }: Ask): () => Promise<void> {
-  let lastMs = services.nowMs();
-  return async () => {
-    if (services.nowMs() - lastMs < everyMs) return;
-    await admitAgain();
-    lastMs = services.nowMs();
-  };
+      }
+    } finally {
+      await pages.return();
+    }
+  }
+  const headers = { "content-type": NDJSON_TYPE };
+  return answerStream(ask, pieces(), headers, isExport ? () => shownOf(given, sent) : null);
 }
 
 const NEWLINE = encodeUtf8("\n");

@@ -58,7 +58,7 @@ async function checkpointFor(ask: Ask, log: LogStatus, seq: number): Promise<str
 }
 
 /** Size and root of a note that we signed ourselves: the text before the signatures. */
-function bodyOf(note: string) {
+export function bodyOf(note: string) {
   return parseCheckpoint(note.slice(0, note.indexOf("\n\n") + 1));
 }
 
