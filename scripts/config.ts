@@ -8,7 +8,8 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { APPROVAL_HOURS, APPROVAL_HOURS_MAX } from "../storage/flow/approvals.ts";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
-import { isLoopback, isNetwork } from "../storage/networks.ts";
+import { isNetwork } from "../storage/networks.ts";
+import { isLoopbackHost } from "./config/loopback.ts";
 import type {
   Config,
   GatewayConfig,
@@ -322,12 +323,6 @@ function isPageOrigin(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || url.origin !== text || text.includes("*")) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopbackHost(url.hostname));
-}
-
-/** True for `localhost` and loopback addresses, IPv6 ones in brackets. */
-export function isLoopbackHost(host: string): boolean {
-  const address = host.replace(/^\[(.*)\]$/, "$1");
-  return host === "localhost" || (isNetwork(address) && isLoopback(address));
 }
 
 function readLimits(settings: Settings): Record<string, string> {

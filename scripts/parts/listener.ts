@@ -1,5 +1,6 @@
 /** How the public listener is spoken of: its address as a person would use it, and what is wrong with where it listens. */
-import { type Config, isLoopbackHost } from "../config.ts";
+import type { Config } from "../config.ts";
+import { isLoopbackHost } from "../config/loopback.ts";
 import { hostUnder, isSelfSigned, type Tls } from "./tls.ts";
 
 /** The public address; under a certificate, by a name that it covers. */

@@ -24,7 +24,7 @@ const ROOMS: readonly Room[] = [
   // Signs what it sends as the Standard Webhooks specification says.
   {
     path: "storage/alerts/",
-    rooms: ["storage/log/", ...CONTRACTS],
+    rooms: ["storage/log/", "storage/printable.ts", ...CONTRACTS],
     packages: ["standardwebhooks"],
   },
   {
