@@ -8,7 +8,7 @@ export const CHANNEL_FORMATS = ["standard", "slack", "pagerduty", "email", "comm
 export type ChannelFormat = (typeof CHANNEL_FORMATS)[number];
 
 export interface Channel {
-  /** For keys of the store: `CHANNEL_ID`. */
+  /** Part of keys in the store: a-z, 0-9 and -. Random for those made over the API, `file-<name>` for the configuration's. */
   readonly id: string;
   readonly format: ChannelFormat;
   /** The least that it is told of. */
@@ -18,9 +18,6 @@ export interface Channel {
   /** Never throws and never takes longer than a limit of its own. At least one alert, oldest first. */
   send(alerts: readonly Alert[], nowMs: number): Promise<SendAnswer>;
 }
-
-/** Random for those made over the API, `file-<name>` for those of the configuration. */
-export const CHANNEL_ID = /^[a-z0-9][a-z0-9-]{0,63}$/;
 
 /**
  * `delivered`: it was taken. `away`: nobody is there, or has no time: the channel rests. `refused`: this message was not

@@ -2,8 +2,7 @@
 import { fromBase64, toBase64 } from "../log/bytes.ts";
 
 const PREFIX = "whsec_";
-/** Of those we make; the specification's range is 24 to 64. */
-export const SIGNING_SECRET_BYTES = 32;
+/** The specification's range. */
 const BYTES_MIN = 24;
 const BYTES_MAX = 64;
 

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
-import { targetOf } from "../../scripts/alerts/channels.ts";
+import { fileChannels, targetOf } from "../../scripts/alerts/channels.ts";
 import { readAlertsFile } from "../../scripts/alerts/file.ts";
 import { formatSigningSecret } from "../../storage/alerts/secret.ts";
 
@@ -50,7 +50,12 @@ to = ["oncall@example.org"]
 run = ["/usr/local/bin/page", "--now"]
 `,
   );
-  const { link, channels } = readAlertsFile(path, false);
+  const settings = readAlertsFile(path, false);
+  const { link, channels } = settings;
+  assert.deepEqual(
+    fileChannels(settings, false).map(({ format }) => format),
+    ["standard", "slack", "pagerduty", "email", "command"],
+  );
   assert.equal(link, "https://log.example.org");
   assert.deepEqual(
     channels.map((channel) => [channel.id, channel.severity, targetOf(channel)]),

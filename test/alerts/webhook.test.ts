@@ -64,22 +64,25 @@ test("each kind of alert has a type of its own", async (t) => {
   assert.match(receiver.got[0]!.body, /"audits":"\/audits"/);
 });
 
-const ANSWERS: readonly [number, SendAnswer["outcome"]][] = [
-  ...([200, 201, 202, 204, 299].map((status) => [status, "delivered"]) as [number, "delivered"][]),
-  ...([301, 302, 307, 308].map((status) => [status, "away"]) as [number, "away"][]),
-  ...([408, 425, 429, 500, 502, 503].map((status) => [status, "away"]) as [number, "away"][]),
-  ...([400, 401, 403, 404, 413].map((status) => [status, "refused"]) as [number, "refused"][]),
-  [410, "gone"],
-];
+const ANSWERS: Readonly<Record<SendAnswer["outcome"], readonly number[]>> = {
+  delivered: [200, 201, 202, 204, 299],
+  away: [301, 302, 307, 308, 408, 425, 429, 500, 502, 503],
+  refused: [400, 401, 403, 404, 413],
+  gone: [410],
+};
 
 test("what each answer means; a redirect is not followed", async (t) => {
   const { receiver, send } = await open(t);
-  for (const [status, outcome] of ANSWERS) {
-    receiver.answer = (response) => response.writeHead(status, { location: "/elsewhere" }).end();
-    const answer = await send();
-    assert.deepEqual([answer.status, answer.outcome], [status, outcome]);
+  let count = 0;
+  for (const [outcome, statuses] of Object.entries(ANSWERS)) {
+    for (const status of statuses) {
+      receiver.answer = (response) => response.writeHead(status, { location: "/elsewhere" }).end();
+      const answer = await send();
+      assert.deepEqual([answer.status, answer.outcome], [status, outcome]);
+      count++;
+    }
   }
-  assert.equal(receiver.got.length, ANSWERS.length);
+  assert.equal(receiver.got.length, count);
   assert.ok(receiver.got.every(({ path }) => path === "/hook"));
 });
 
@@ -148,7 +151,7 @@ test("Slack gets one message within its limits, in which nothing of an entry is 
     }
     for (const { type } of texts) assert.equal(type, "plain_text");
     for (const value of [text, ...texts.map((one) => one.text)]) {
-      assert.doesNotMatch(value, /[<>]|&(?!amp;|lt;|gt;)|[\u0007\u202e]/u);
+      assert.doesNotMatch(value, /[<>]|&(?!amp;|lt;|gt;)|\p{Bidi_Control}|(?!\n)\p{Cc}/u);
     }
     if (count > 1) assert.match(text, new RegExp(`${count} opened`));
   }
