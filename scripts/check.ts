@@ -13,6 +13,7 @@ const CHECKS: readonly (readonly [name: string, command: string, ...args: string
   ["types", `${BIN}/tsc`, "--project", "."],
   ["types of the log", `${BIN}/tsc`, "--noEmit", "--project", "storage/log"],
   ["types of the worker", `${BIN}/tsc`, "--project", "worker"],
+  ["types of the page", `${BIN}/tsc`, "--project", "worker/page"],
   ["dead code", `${BIN}/knip`],
 ];
 

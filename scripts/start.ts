@@ -88,10 +88,13 @@ async function announceWhenReady(
   const folder = displayPath(data.dir);
   if (identity.isNew) sayOnce(config, displayPath(data.keysDir));
   if (state.state !== "ready") say(`It is ${state.state}: ${state.detail ?? "see /readyz"}`);
+  const link = await instance.link().catch((error: Error) => error.message);
   const event = JSON.stringify({ action: "invoice.paid", actor: { id: "alice" } });
   const options = ["-sS", ...curlOptions(config, tls?.current).map(quote)];
   process.stdout.write(
     `Indelible is ready: ${instance.url}\n\n` +
+      "Open the page (signs in once, within 15 minutes; npm run link prints another):\n\n" +
+      `  ${link}\n\n` +
       "Send an event to the log demo:\n\n" +
       `  curl ${options.join(" ")} ${instance.url}/v1/logs/demo/entries \\\n` +
       `    -H "Authorization: Bearer $(cat ${quote(`${folder}/tokens/demo`)})" \\\n` +

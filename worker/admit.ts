@@ -18,7 +18,9 @@ import {
 import { isLoopback } from "../storage/networks.ts";
 import type { Services } from "./ask.ts";
 import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
-import { problemOf, valueOf } from "./problem.ts";
+import { ProblemError, problemOf, valueOf } from "./problem.ts";
+import { sessionOf } from "./session/cookie.ts";
+import { secretHash } from "./session/secret.ts";
 
 /** How long an admitted writer's body is parsed without asking again. */
 export const ADMITTED_MS_MAX = 1_000;
@@ -36,6 +38,8 @@ export interface Sender {
   readonly address: string | null;
   /** Is told whose token it is, whether or not the rule is met. */
   readonly saw?: (principal: Principal | null) => void;
+  /** Hex; one of the tokens of a session, in place of an Authorization header. */
+  readonly tokenSha256?: string;
 }
 
 const NOBODY: Admitted = { principal: null, log: null };
@@ -55,16 +59,64 @@ export class AdmitCache {
   }
 }
 
-/** Meets the rule or throws. `logName` is the log of the path, which may be no name at all. */
+/**
+ * Meets the rule or throws. `logName` is the log of the path, which may be no name at all. A session acts by the first of its
+ * tokens that may do this, so whatever is done is on record as done with that token.
+ */
 export async function admit(
   rule: Rule,
   sender: Sender,
   logName: string,
   services: Services,
 ): Promise<Admitted> {
+  if (rule.for === "anyone") return NOBODY;
+  const tokens = await sessionTokens(sender, services);
+  if (tokens === null) return admitBy(rule, sender, logName, services);
+  let refusal = unauthenticated();
+  for (const tokenSha256 of tokens) {
+    try {
+      return await admitBy(rule, { ...sender, tokenSha256 }, logName, services);
+    } catch (error) {
+      if (!(error instanceof ProblemError) || !REFUSALS.includes(error.code)) throw error;
+      // That one token may not says more than that another one has ended.
+      if (refusal.code === "unauthenticated") refusal = error;
+    }
+  }
+  throw refusal;
+}
+
+const REFUSALS: readonly string[] = ["unauthenticated", "forbidden"];
+
+/** Hashes of the tokens of a session; `null` for who has none. An Authorization header wins: who sends one means it. */
+async function sessionTokens(
+  { request }: Sender,
+  { sessions, addressing, nowMs }: Services,
+): Promise<readonly string[] | null> {
+  if (request.headers.has("authorization") || !request.headers.has("cookie")) return null;
+  const secret = sessionOf(request, addressing);
+  if (secret === null) return null;
+  return (await sessions.find(secretHash(secret), nowMs()))?.tokens ?? [];
+}
+
+/** All in whose name a request may act: one for a token, each of a session's tokens that still works. Throws where a token is none. */
+export async function askersOf(sender: Sender, services: Services): Promise<Principal[]> {
+  const tokens = await sessionTokens(sender, services);
+  const senders: Sender[] = tokens?.map((tokenSha256) => ({ ...sender, tokenSha256 })) ?? [sender];
+  const askers: Principal[] = [];
+  for (const one of senders) {
+    const principal = await whoIs(one, services);
+    if (principal !== null) askers.push(principal);
+  }
+  return askers;
+}
+
+async function admitBy(
+  rule: Exclude<Rule, { for: "anyone" }>,
+  sender: Sender,
+  logName: string,
+  services: Services,
+): Promise<Admitted> {
   switch (rule.for) {
-    case "anyone":
-      return NOBODY;
     case "metrics":
       return admitMetrics(sender, services);
     case "token": {
@@ -87,9 +139,8 @@ async function admitLog(
   logName: string,
   services: Services,
 ): Promise<Admitted> {
-  const { request } = sender;
-  const anonymous = rule.public === true && !request.headers.has("authorization");
-  const token = anonymous ? null : await credentialOf(request, services);
+  const anonymous = rule.public === true && !hasCredential(sender);
+  const token = anonymous ? null : await credentialOf(sender, services);
   const admitted = await ask(sender, token, logName, services.ledger, (principal) => {
     assertMay(principal, rule.roles, logName);
   });
@@ -106,7 +157,7 @@ async function admitLog(
 
 async function admitAppend(sender: Sender, logName: string, services: Services): Promise<Admitted> {
   const { ledger, admitted: cache, nowMs } = services;
-  const token = await credentialOf(sender.request, services);
+  const token = await credentialOf(sender, services);
   const cached = cache.get(token.sha256, nowMs());
   if (cached !== null) {
     assertNetwork(cached, sender.address);
@@ -123,7 +174,7 @@ async function admitAppend(sender: Sender, logName: string, services: Services):
 }
 
 async function admitMetrics(sender: Sender, services: Services): Promise<Admitted> {
-  if (!sender.request.headers.has("authorization") && isFromThisMachine(sender)) return NOBODY;
+  if (!hasCredential(sender) && isFromThisMachine(sender)) return NOBODY;
   const principal = await whoIs(sender, services);
   assertUsable(principal);
   return { principal, log: null };
@@ -173,7 +224,7 @@ async function ask(
 }
 
 async function whoIs(sender: Sender, services: Services): Promise<Principal | null> {
-  const token = await credentialOf(sender.request, services);
+  const token = await credentialOf(sender, services);
   if (token.signedIn !== null) {
     sender.saw?.(token.signedIn);
     return token.signedIn;
@@ -193,12 +244,20 @@ interface Credential {
  * Throws `unauthenticated` where there is none, and what is wrong with an issuer's. What cannot be a token of anybody's
  * is asked for like one of ours: a refusal takes as long, and says as little, whatever is wrong with it.
  */
-async function credentialOf(request: Request, services: Services): Promise<Credential> {
+async function credentialOf(
+  { request, tokenSha256 }: Sender,
+  services: Services,
+): Promise<Credential> {
+  if (tokenSha256 !== undefined) return { sha256: tokenSha256, signedIn: null };
   const token = bearerOf(request);
   if (token === null) throw unauthenticated();
   const sha256 = tokenSha256Hex(token, services.sha256);
   if (services.signIn === null || !COMPACT_JWT.test(token)) return { sha256, signedIn: null };
   return { sha256, signedIn: await services.signIn.principal(token, sha256, services.nowMs()) };
+}
+
+function hasCredential({ request, tokenSha256 }: Sender): boolean {
+  return tokenSha256 !== undefined || request.headers.has("authorization");
 }
 
 /** A signed token has three parts (RFC 7515 §7.1); ours have no dot. What is in the parts, `oidc/verify.ts` looks at. */

@@ -15,6 +15,7 @@ import { preflightHeaders, requestIdOf, withEdge } from "./edge.ts";
 import type { Principal } from "./ledger-api.ts";
 import { SignInRefused } from "./oidc/verify.ts";
 import { asProblem, isOurFault, ProblemError } from "./problem.ts";
+import { answerFile, answerShell, FILE_PATH, PAGE_PATHS, type PageFiles } from "./page-files.ts";
 import { Query } from "./query.ts";
 import { report } from "./report.ts";
 import { ROUTES, type Route } from "./routes.ts";
@@ -22,9 +23,10 @@ import { FREE_PATH, Turn } from "./turn.ts";
 
 const METHODS: readonly Route["method"][] = ["GET", "POST", "PATCH", "DELETE"];
 
-/** The app; `open` gives the services of one request from the bindings and from what goes on after it. */
+/** The app; `open` gives the services of one request from the bindings and from what goes on after it; `page` is the page. */
 export function createApp<E extends object>(
   open: (env: E, later: Services["later"]) => Services,
+  page: PageFiles | null = null,
 ): Hono<{ Bindings: E }> {
   const app = new Hono<{ Bindings: E }>({ router: new RegExpRouter() });
   for (const route of ROUTES) {
@@ -34,6 +36,9 @@ export function createApp<E extends object>(
       if (route.path !== FREE_PATH) services.later(answering);
       return answering;
     });
+  }
+  for (const path of page === null ? [] : [...PAGE_PATHS, FILE_PATH]) {
+    app.get(path, (c) => servePage(path, c.req.raw, page!, open(c.env, laterOf(c))));
   }
   app.notFound((c) => {
     const methods = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 0);
@@ -107,6 +112,18 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   read.afterAnswer(response.status, services.nowMs, (record) => {
     services.access.add(record, services.ledger, services.later, services.nowMs());
   });
+  return withEdge(request, response, services.corsOrigins);
+}
+
+/** The page is for anybody, holds nothing of any log, and costs no more than health does. */
+function servePage(path: string, request: Request, page: PageFiles, services: Services): Response {
+  const requestId = requestIdOf(request, services.addressing);
+  const { pathname } = new URL(request.url);
+  const response =
+    path === FILE_PATH
+      ? (answerFile(requestId, request, pathname, page) ?? answerProblem(requestId, elsewhere([])))
+      : answerShell(requestId, request, page);
+  services.http.answered("GET", path, response.status, 0);
   return withEdge(request, response, services.corsOrigins);
 }
 

@@ -12,6 +12,7 @@ import type { LedgerApi, LogStatus, Principal } from "./ledger-api.ts";
 import type { SignIn } from "./oidc/sign-in.ts";
 import type { ReadinessCache } from "./readiness-cache.ts";
 import type { HttpMetrics } from "./metrics.ts";
+import type { SessionStore } from "./session/book.ts";
 import type { ProblemError } from "./problem.ts";
 import type { Query } from "./query.ts";
 
@@ -27,6 +28,8 @@ export interface Services {
   readonly admitted: AdmitCache;
   /** Checks tokens of issuers; `null` where nobody's sign-ins are taken. */
   readonly signIn: SignIn | null;
+  /** Sessions of the page. */
+  readonly sessions: SessionStore;
   /** What the ledger said of its readiness a moment ago; one for all requests. */
   readonly readiness: ReadinessCache;
   /** Who asks too often or too much at once; one for all requests. */

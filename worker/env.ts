@@ -8,6 +8,8 @@ export interface Env {
   readonly LEDGER: DurableObjectNamespace;
   /** Keeps the keys of issuers. */
   readonly ISSUER_KEYS: DurableObjectNamespace;
+  /** Keeps the page's sessions. */
+  readonly PAGE_SESSIONS: DurableObjectNamespace;
   /** The way out that refuses loopback and private addresses; not there on an edge. */
   readonly OUTSIDE?: Fetcher;
   /** A folder for verifier keys; not there on an edge. */

@@ -3,19 +3,25 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApp } from "./app.ts";
 import { textOf, type Env } from "./env.ts";
 import { ledgerOf } from "./ledger-stub.ts";
+import pageText from "../build/page.txt";
 import { answerOperator } from "./operator.ts";
+import type { PageFiles } from "./page-files.ts";
 import { access, openServices, reportProblem } from "./services.ts";
+import { sessionsOf } from "./session/page-sessions.ts";
 
 export { Ledger } from "./ledger.ts";
 export { IssuerKeys } from "./oidc/issuer-keys.ts";
+export { PageSessions } from "./session/page-sessions.ts";
 
 /** Reached through a socket of its own, on loopback. */
 export class Operator extends WorkerEntrypoint<Env> {
   override fetch(request: Request): Promise<Response> {
     const secret = textOf(this.env, "INDELIBLE_OPERATOR_SECRET");
     const ledger = ledgerOf(this.env);
-    return answerOperator(request, ledger, secret, reportProblem, () => access.flush(ledger));
+    const sessions = sessionsOf(this.env);
+    const beforeDrain = () => access.flush(ledger);
+    return answerOperator(request, { ledger, sessions }, secret, reportProblem, beforeDrain);
   }
 }
 
-export default createApp(openServices);
+export default createApp(openServices, JSON.parse(pageText) as PageFiles);

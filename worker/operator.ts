@@ -1,6 +1,6 @@
 /**
- * The operator's own calls, on a socket on loopback: `POST /bootstrap`, `POST /drain`, `GET /readyz`, and those about
- * tokens. Each demands the secret that the supervisor made for this run.
+ * The operator's own calls, on a socket on loopback: `POST /bootstrap`, `POST /drain`, `GET /readyz`, `POST /links`, and those
+ * about tokens. Each demands the secret that the supervisor made for this run.
  */
 import * as v from "valibot";
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
@@ -9,10 +9,13 @@ import { sha256 } from "../storage/log/hash.ts";
 import { bearerOf } from "./admit.ts";
 import { answerJson, answerProblem } from "./answer.ts";
 import { discardBody } from "./body.ts";
-import type { Bootstrap, LedgerApi, NewToken } from "./ledger-api.ts";
+import type { Services } from "./ask.ts";
+import type { Bootstrap, NewToken } from "./ledger-api.ts";
 import { answerTokens, Sha256Hex, TokenId } from "./operator-tokens.ts";
 import { asProblem, ProblemError, valueOf } from "./problem.ts";
 import { answerReadiness } from "./routes/health.ts";
+import { LINK_MS, SESSION_TOKENS_MAX } from "./session/book.ts";
+import { makeSecret, secretHash } from "./session/secret.ts";
 import { readShape } from "./shape.ts";
 
 const BootstrapShape = v.strictObject({
@@ -29,14 +32,22 @@ const BootstrapShape = v.strictObject({
   demo_token_sha256: Sha256Hex,
 });
 
+/** Whose rights the session has that a link opens. */
+const LinkShape = v.strictObject({
+  tokens_sha256: v.pipe(v.array(Sha256Hex), v.minLength(1), v.maxLength(SESSION_TOKENS_MAX)),
+});
+
 /** The log that a first start makes to be tried out: what is locked there is free again after a day. */
 const DEMO_LOG = "demo";
 const DEMO_RETENTION_DAYS = 1;
 
+/** What the operator's calls are about. */
+export type OperatorParts = Pick<Services, "ledger" | "sessions">;
+
 /** Answers one of the operator's calls; `beforeDrain` gives the ledger what it has yet to take. */
 export async function answerOperator(
   request: Request,
-  ledger: LedgerApi,
+  parts: OperatorParts,
   secret: string,
   report: (requestId: string, problem: ProblemError) => void,
   beforeDrain: () => Promise<void> = async () => {},
@@ -44,7 +55,7 @@ export async function answerOperator(
   const requestId = crypto.randomUUID();
   try {
     assertOperator(request, secret);
-    return await dispatch(request, requestId, ledger, beforeDrain);
+    return await dispatch(request, requestId, parts, beforeDrain);
   } catch (error) {
     const problem = asProblem(error);
     if (problem.code === "internal_error") report(requestId, problem);
@@ -56,7 +67,7 @@ export async function answerOperator(
 async function dispatch(
   request: Request,
   requestId: string,
-  ledger: LedgerApi,
+  { ledger, sessions }: OperatorParts,
   beforeDrain: () => Promise<void>,
 ): Promise<Response> {
   switch (`${request.method} ${new URL(request.url).pathname}`) {
@@ -68,6 +79,12 @@ async function dispatch(
     case "POST /drain":
       await beforeDrain();
       return answerJson(requestId, 200, await ledger.drain());
+    case "POST /links": {
+      const { tokens_sha256: tokens } = await readShape(request, LinkShape);
+      const link = makeSecret((count) => crypto.getRandomValues(new Uint8Array(count)));
+      await sessions.addLink(secretHash(link), tokens, Date.now());
+      return answerJson(requestId, 201, { link, seconds: LINK_MS / 1_000 });
+    }
     case "GET /readyz":
       return answerReadiness(requestId, await ledger.ready());
     default: {

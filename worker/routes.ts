@@ -14,6 +14,7 @@ import { healthz, metrics, readyz } from "./routes/health.ts";
 import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, getSealLock, listSeals, sealNow } from "./routes/seals.ts";
+import { getSession, signIn, signOut } from "./routes/session.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
@@ -77,6 +78,9 @@ export const ROUTES: readonly Route[] = [
   route("DELETE", "/v1/tokens/:id", ADMIN, "no read", revokeToken),
   route("GET", "/v1/approvals", ADMIN, "approvals.list", listApprovals, ["state"]),
   route("POST", "/v1/approvals/:id", ADMIN, "no read", decideApproval),
+  route("GET", "/v1/session", ANYONE, "no read", getSession),
+  route("POST", "/v1/session", ANYONE, "no read", signIn),
+  route("DELETE", "/v1/session", ANYONE, "no read", signOut),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, "checkpoint.read", tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, "tile.read", tlogTile),
   route("GET", "/healthz", ANYONE, "no read", healthz),

@@ -21,6 +21,7 @@ import { SignInRefused } from "./oidc/verify.ts";
 import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
 import { ReadinessCache } from "./readiness-cache.ts";
+import { sessionsOf } from "./session/page-sessions.ts";
 
 /** Memory of the isolate: it holds no connection, so requests may share it. */
 const admitted = new AdmitCache();
@@ -81,6 +82,7 @@ export function openServices(env: Env, later: Services["later"]): Services {
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted,
     signIn: signInOf(env),
+    sessions: sessionsOf(env),
     readiness,
     http,
     access,

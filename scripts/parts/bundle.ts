@@ -13,7 +13,7 @@ const CACHE = join("node_modules", ".cache", "indelible");
 /** Everything that a bundle depends on. The lock file stands for the packages. */
 const SOURCES = [
   ...["wrangler.toml", "package-lock.json", "tsconfig.json", "FORMAT.md"],
-  ...["worker", "storage"],
+  ...["worker", "storage", "scripts/parts/page-build.ts"],
 ];
 
 /** Bundles of older sources are removed after this, not at once: a start may be reading one. */

@@ -3,6 +3,7 @@
  * tokens `admin` and `demo`. `instance.json` is written last, so an interrupted first start begins anew.
  */
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { makeToken, TOKEN_RANDOM_BYTES, tokenSha256Hex } from "../../storage/token.ts";
 import { ConfigError } from "../config.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -42,6 +43,11 @@ export async function loadIdentity(data: DataFolder, origin: string | null): Pro
   }
   const logKey = await readLogKey(data);
   return { ...file, logKey, replacedKeys: await readReplacedKeys(data), isNew: false };
+}
+
+/** Ids and hashes of the first two tokens; null where no instance was ever started. */
+export async function readTokenIdentities(dataDir: string): Promise<Identity["tokens"] | null> {
+  return (await readSecretJson<InstanceFile>(join(dataDir, "instance.json")))?.tokens ?? null;
 }
 
 async function makeIdentity(data: DataFolder, origin: string): Promise<Identity> {

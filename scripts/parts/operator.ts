@@ -75,6 +75,11 @@ export class Operator {
     return this.#call("GET", "/readyz", CALL_LIMIT_MS);
   }
 
+  /** A link's secret, for a session of the page with these tokens, by their SHA-256. */
+  makeLink(tokensSha256: readonly string[]): Promise<OperatorAnswer> {
+    return this.#call("POST", "/links", CALL_LIMIT_MS, { tokens_sha256: tokensSha256 });
+  }
+
   tokens(): Promise<OperatorAnswer> {
     return this.#call("GET", "/tokens", CALL_LIMIT_MS);
   }

@@ -42,9 +42,15 @@ const ROOMS: readonly Room[] = [
     rooms: ["storage/log/", ...CONTRACTS],
     packages: ["node:zlib", "ipaddr.js", "valibot"],
   },
+  // Runs in browsers: nothing of the worker's own, and no I/O but to where it came from.
+  {
+    path: "worker/page/",
+    rooms: ["storage/log/"],
+    packages: ["preact", "@preact/signals"],
+  },
   {
     path: "worker/",
-    rooms: ["storage/", "FORMAT.md"],
+    rooms: ["storage/", "FORMAT.md", "build/page.txt"],
     packages: [
       "hono",
       "valibot",
@@ -56,7 +62,7 @@ const ROOMS: readonly Room[] = [
       "@cloudflare/workers-types",
     ],
   },
-  { path: "scripts/", rooms: ["storage/"], packages: null },
+  { path: "scripts/", rooms: ["storage/", "worker/page-files.ts"], packages: null },
   { path: "test/", rooms: ["storage/", "worker/", "scripts/"], packages: null },
 ];
 
@@ -78,7 +84,7 @@ export async function checkStructure(root: string): Promise<string[]> {
 async function sourceFiles(root: string, folder: string): Promise<string[]> {
   const found = await readdir(join(root, folder), { recursive: true, withFileTypes: true });
   return found
-    .filter((entry) => entry.isFile() && /\.(ts|mjs)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && /\.(tsx?|mjs)$/.test(entry.name))
     .map((entry) => join(entry.parentPath.slice(join(root, "x").length - 1), entry.name))
     .sort();
 }

@@ -15,6 +15,7 @@ import { logKeyPath, publicKeyOf } from "./log-key.ts";
 import { fewFiles } from "./open-files.ts";
 import { Operator, shareOperator, unshareOperator, type OperatorAnswer } from "./operator.ts";
 import { assertOwnVault } from "./own-vault.ts";
+import { linkTo } from "./page-link.ts";
 import type { Part } from "./part.ts";
 import { type Say, startStores, type Stores } from "./stores.ts";
 import { Supervisor } from "./supervise.ts";
@@ -35,6 +36,8 @@ export interface Instance {
   readonly failed: Promise<Error>;
   /** Resolves when entries are taken; the answer says what is wrong all the same, if anything. */
   ready(): Promise<OperatorAnswer>;
+  /** A link that opens the page signed in, once. */
+  link(): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -115,6 +118,7 @@ export async function startInstance(
       await untilOk(bootstrap);
       return untilOk(() => new Operator(worker.operatorPort, operatorSecret).ready());
     },
+    link: () => linkTo(new Operator(worker.operatorPort, operatorSecret), url, identity.tokens),
     stop: async () => {
       stopping = true;
       tls?.stop();

@@ -65,6 +65,10 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /v1/approvals": { may: ["admin"], status: 200, anyLog: true },
   // There is none with the id of a token; who administers everything is told so.
   "POST /v1/approvals/:id": { may: [], status: 404, body: () => ({ decision: "refuse" }) },
+  "GET /v1/session": { may: ROLES, status: 200, anyLog: true, open: true },
+  // Not from anywhere but the page, whatever the token.
+  "POST /v1/session": { may: ROLES, status: 403, anyLog: true, open: true, body: () => ({}) },
+  "DELETE /v1/session": { may: ROLES, status: 204, anyLog: true, open: true },
   "GET /tlog/:log/checkpoint": { may: READ, status: 200 },
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },
   "GET /healthz": { may: ROLES, status: 200, anyLog: true, open: true },

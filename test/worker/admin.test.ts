@@ -291,7 +291,8 @@ test("metrics are for tokens, and on loopback for whoever asks from this machine
 });
 
 test("the operator's calls demand the secret, and do what they say", async () => {
-  const { ledger } = await makeFake();
+  const { ledger, services } = await makeFake();
+  const { sessions } = services;
   const call = (method: string, path: string, secret: string | null, body?: unknown) =>
     answerOperator(
       new Request(`http://localhost${path}`, {
@@ -302,7 +303,7 @@ test("the operator's calls demand the secret, and do what they say", async () =>
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
-      ledger,
+      { ledger, sessions },
       "right",
       () => assert.fail("nothing unforeseen happens here"),
     );

@@ -28,6 +28,9 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "DELETE /v1/tokens/:id": ["admin"],
   "GET /v1/approvals": ["admin"],
   "POST /v1/approvals/:id": ["admin"],
+  "GET /v1/session": "anyone",
+  "POST /v1/session": "anyone",
+  "DELETE /v1/session": "anyone",
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
@@ -36,12 +39,16 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /metrics": ROLES,
 };
 
-/** An administrator of one log has no administrator's token to manage, no approval, and may not make logs elsewhere. */
+/** What opens it stands in the body: test/worker/session.test.ts. */
+export const OPENED_BY_BODY: readonly string[] = ["POST /v1/session"];
+
+/** An administrator of one log has no administrator's token to manage, no approval, and may not make logs elsewhere; nobody signs in to the page from elsewhere. */
 export const BEYOND_ONE_LOG: readonly string[] = [
   "POST /v1/logs",
   "POST /v1/tokens/:id/rotate",
   "DELETE /v1/tokens/:id",
   "POST /v1/approvals/:id",
+  ...OPENED_BY_BODY,
 ];
 
 /** A body that the route takes, for those that take one. */

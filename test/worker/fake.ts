@@ -15,6 +15,7 @@ import { Limits } from "../../worker/limits.ts";
 import { HttpMetrics } from "../../worker/metrics.ts";
 import type { ProblemError } from "../../worker/problem.ts";
 import { ReadinessCache } from "../../worker/readiness-cache.ts";
+import { SessionBook, type SessionRecord } from "../../worker/session/book.ts";
 import { Networks } from "../../storage/networks.ts";
 import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
@@ -64,6 +65,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted: new AdmitCache(),
     signIn: null,
+    sessions: new SessionBook(memoryRecords(), "now"),
     readiness: new ReadinessCache(),
     http: new HttpMetrics(),
     access: new AccessRecorder(),
@@ -94,6 +96,18 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
       });
       return app.fetch(request, {});
     },
+  };
+}
+
+/** What a Durable Object's storage would keep. */
+export function memoryRecords() {
+  const kept = new Map<string, SessionRecord>();
+  return {
+    get: async (key: string) => kept.get(key),
+    put: async (key: string, record: SessionRecord) => void kept.set(key, record),
+    delete: async (key: string) => kept.delete(key),
+    list: async ({ prefix }: { readonly prefix: string }) =>
+      new Map([...kept].filter(([key]) => key.startsWith(prefix))),
   };
 }
 

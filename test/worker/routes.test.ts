@@ -6,7 +6,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ROUTES, type Route } from "../../worker/routes.ts";
 import { event, LOG, makeFake, OTHER_LOG, problemIn, PUBLIC_LOG, type Fake } from "./fake.ts";
-import { ALLOWED, BEYOND_ONE_LOG, bodyOf, nameOf, pathOf, ROLES } from "./expected.ts";
+import {
+  ALLOWED,
+  BEYOND_ONE_LOG,
+  bodyOf,
+  nameOf,
+  OPENED_BY_BODY,
+  pathOf,
+  ROLES,
+} from "./expected.ts";
 
 /** Logs with three entries, one of them by somebody, all sealed. */
 async function makeFilled(): Promise<Fake> {
@@ -38,7 +46,7 @@ test("the table of routes and what is expected of them name the same routes", ()
   assert.deepEqual(ROUTES.map(nameOf).sort(), Object.keys(ALLOWED).sort());
 });
 
-for (const route of ROUTES) {
+for (const route of ROUTES.filter((known) => !OPENED_BY_BODY.includes(nameOf(known)))) {
   const name = nameOf(route);
   const allowed = ALLOWED[name]!;
 

@@ -147,7 +147,8 @@ test("an administrator rotates only what he may manage; nobody else rotates, not
 });
 
 test("the operator makes, rotates, revokes and lists tokens by hashes, with the secret alone", async () => {
-  const { ledger } = await makeFake();
+  const { ledger, services } = await makeFake();
+  const { sessions } = services;
   const call = async (method: string, path: string, body?: object, secret = "right") =>
     answerOperator(
       new Request(`http://localhost${path}`, {
@@ -158,7 +159,7 @@ test("the operator makes, rotates, revokes and lists tokens by hashes, with the 
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
-      ledger,
+      { ledger, sessions },
       "right",
       () => assert.fail("nothing unforeseen happens here"),
     );

@@ -4,6 +4,7 @@ import { ARRAY_EVENTS_MAX } from "../events.ts";
 import { METRICS_TYPE } from "../metrics.ts";
 import { DecisionShape } from "../routes/approvals.ts";
 import { LogChangeShape, NewLogShape } from "../routes/logs.ts";
+import { SignInShape } from "../routes/session.ts";
 import { NewTokenShape, RotationShape } from "../token-shape.ts";
 import { listOf, objectWith, ref, schemaOf, type Schema } from "./schemas.ts";
 
@@ -145,6 +146,19 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
       200: json(objectWith({ approval: ref("Approval"), sealed: { type: "boolean" } })),
     },
   },
+  "GET /v1/session": {
+    id: "getSession",
+    summary:
+      "Who asks, by the page's session or a token, and what they may; nobody in particular is an answer too",
+    answers: { 200: json(ref("Session")) },
+  },
+  "POST /v1/session": {
+    id: "signIn",
+    summary: "For the page: swaps a token or a link's secret for a session's cookie",
+    body: json(schemaOf(SignInShape)),
+    answers: { 200: json(ref("Session")) },
+  },
+  "DELETE /v1/session": { id: "signOut", summary: "Ends the page's session", answers: { 204: {} } },
   "GET /tlog/:log/checkpoint": {
     id: "getTlogCheckpoint",
     summary: "The sealed checkpoint, for transparency-log tools (c2sp.org/tlog-tiles)",

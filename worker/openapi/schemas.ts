@@ -155,6 +155,13 @@ export const SCHEMAS = {
   Consistency: objectWith({
     ...{ from: COUNT, to: COUNT, hashes: listOf(ROOT), from_root: ROOT, to_root: ROOT },
   }),
+  Session: objectWith({
+    signed_in: BOOLEAN,
+    expires_at: { type: ["string", "null"] },
+    tokens: listOf({ type: "object" }),
+    logs: listOf(objectWith({ name: STRING, roles: listOf(STRING) })),
+    cheats: { type: ["object", "null"] },
+  }),
   Readiness: objectWith({
     state: { enum: ["ready", "taking, not sealing", "not taking"] },
     detail: STRING,

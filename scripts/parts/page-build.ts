@@ -1,0 +1,123 @@
+/**
+ * The page's files: bundled by esbuild, named by their hash, and held to a budget. All of them go into one text of JSON that
+ * the worker carries as a module (`worker/page-files.ts` reads it): the shell, and each other file by its address.
+ */
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import type { PageFile, PageFiles } from "../../worker/page-files.ts";
+
+const SOURCES = join("worker", "page");
+const TARGET = join("build", "page.txt");
+
+/** Gzipped, in bytes: what somebody on a slow line waits for before he sees anything (a second at 500 kbit/s). */
+const BUDGET = { main: 45_000, worker: 9_000, css: 6_000, all: 60_000 };
+const BROWSERS = ["chrome123", "firefox120", "safari17.5"];
+
+export interface PageBuild {
+  readonly files: PageFiles;
+  /** Gzipped bytes. */
+  readonly sizes: Readonly<Record<keyof typeof BUDGET, number>>;
+}
+
+/** Builds everything. Throws where a source is wrong, or what was built is over the budget. */
+export async function buildPage(): Promise<PageBuild> {
+  const worker = named("verify", "js", await bundle("verify-worker.ts"));
+  const [mainText, themeText, cssText, icon, shell] = await Promise.all([
+    bundle("main.tsx", { VERIFY_WORKER: JSON.stringify(worker.address) }),
+    bundle("theme.ts"),
+    bundle("page.css"),
+    readFile(join(SOURCES, "icon.svg"), "utf8"),
+    readFile(join(SOURCES, "shell.html"), "utf8"),
+  ]);
+  const main = named("page", "js", mainText);
+  const theme = named("theme", "js", themeText);
+  const css = named("page", "css", cssText);
+  const drawn = named("icon", "svg", icon);
+  const addresses = { main, theme, css, icon: drawn };
+  const filled = shell.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
+    const file = addresses[name as keyof typeof addresses];
+    if (file === undefined) throw new Error(`shell.html asks for {{${name}}}, which there is not.`);
+    return file.address;
+  });
+  const others = [main, worker, theme, css, drawn];
+  const sizes = {
+    main: gzipped(mainText),
+    worker: gzipped(worker.file.text),
+    css: gzipped(cssText),
+    all: [filled, ...others.map(({ file }) => file.text)].reduce(
+      (sum, text) => sum + gzipped(text),
+      0,
+    ),
+  };
+  assertWithin(sizes);
+  const files = Object.fromEntries(others.map(({ address, file }) => [address, file]));
+  return { files: { shell: filled, files }, sizes };
+}
+
+/** Writes `build/page.txt`, whole or not at all: another start may be reading it. */
+export async function writePage({ files }: PageBuild): Promise<void> {
+  await mkdir("build", { recursive: true });
+  const unfinished = `${TARGET}.${process.pid}`;
+  await writeFile(unfinished, JSON.stringify(files));
+  await rename(unfinished, TARGET);
+}
+
+export function describeSizes({ sizes }: PageBuild): string {
+  const parts = Object.entries(sizes).map(([name, bytes]) => `${name} ${kilobytes(bytes)}`);
+  return `The page, gzipped: ${parts.join(", ")} of ${kilobytes(BUDGET.all)} KB.`;
+}
+
+async function bundle(entry: string, define: Record<string, string> = {}): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(SOURCES, entry)],
+    bundle: true,
+    minify: true,
+    write: false,
+    format: entry === "main.tsx" || entry === "verify-worker.ts" ? "esm" : "iife",
+    target: BROWSERS,
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "silent",
+    define,
+    tsconfig: join(SOURCES, "tsconfig.json"),
+  });
+  return outputFiles[0]!.text;
+}
+
+const TYPES = {
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+function named(
+  name: string,
+  ending: keyof typeof TYPES,
+  text: string,
+): { readonly address: string; readonly file: PageFile } {
+  const hash = createHash("sha256").update(text).digest("hex").slice(0, 12);
+  return { address: `/assets/${name}-${hash}.${ending}`, file: { type: TYPES[ending], text } };
+}
+
+function gzipped(text: string): number {
+  return gzipSync(text, { level: 9 }).length;
+}
+
+function assertWithin(sizes: PageBuild["sizes"]): void {
+  for (const [name, max] of Object.entries(BUDGET)) {
+    const bytes = sizes[name as keyof typeof BUDGET];
+    if (bytes <= max) continue;
+    throw new Error(
+      `The page is too large: ${name} has ${kilobytes(bytes)} KB gzipped, and ${kilobytes(max)} KB is the most.`,
+    );
+  }
+}
+
+function kilobytes(bytes: number): string {
+  return (bytes / 1_000).toFixed(1);
+}

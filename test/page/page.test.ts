@@ -1,0 +1,88 @@
+/**
+ * The page in a real Chromium, on a real instance: it opens signed in, is made of six files of this origin, and its policy
+ * refuses what it should.
+ */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import { startInstance, type TestInstance } from "../parts/instance.ts";
+import { openBrowser, visit } from "./browser.ts";
+
+let instance: TestInstance;
+let browser: Browser;
+
+before(async () => {
+  [instance, browser] = await Promise.all([startInstance(), openBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await instance?.stop();
+});
+
+const linkIn = (output: string): string => /^ {2}(\S+#link=\S+)$/m.exec(output)![1]!;
+
+test("the printed link opens the page signed in, once, and leaves no secret behind", async () => {
+  const { url } = instance;
+  const link = linkIn(instance.output());
+  assert.ok(link.startsWith(`${url}/#link=`));
+  const first = await visit(browser, url);
+  await first.page.goto(link);
+  await first.page.getByRole("heading", { name: "Overview" }).waitFor();
+  assert.equal(first.page.url(), `${url}/`);
+  const cookies = await first.context.cookies();
+  const facts = cookies.map(({ httpOnly, sameSite, path }) => ({ httpOnly, sameSite, path }));
+  assert.deepEqual(facts, [{ httpOnly: true, sameSite: "Strict", path: "/" }]);
+  const kept = await first.page.evaluate<string>(
+    "JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])",
+  );
+  assert.equal(kept, '[{},{},""]');
+  // The shell, its style, its two scripts and its icon; the verifier's thread makes six.
+  const loaded = new Set(first.requests.filter((address) => !address.includes("/v1/")));
+  assert.ok(loaded.size <= 6, [...loaded].join("\n"));
+  await first.assertQuiet();
+
+  const second = await visit(browser, url);
+  await second.page.goto(link);
+  await second.page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await first.close();
+  await second.close();
+});
+
+test("without a link a token signs in, and signing out signs out", async () => {
+  const { url, tokens } = instance;
+  const { page, close, assertQuiet } = await visit(browser, url);
+  await page.goto(`${url}/audits`);
+  await page.getByLabel("Token").fill(tokens.demo);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Audits" }).waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
+  await assertQuiet();
+  await close();
+});
+
+test("the policy is the one that is promised, and holds", async () => {
+  const { page, faults, violations, close } = await visit(browser, instance.url);
+  const answer = await page.goto(`${instance.url}/`);
+  const headers = answer!.headers();
+  assert.equal(
+    headers["content-security-policy"],
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+      "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+      "require-trusted-types-for 'script'; trusted-types indelible-worker",
+  );
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  assert.equal(headers["referrer-policy"], "no-referrer");
+  assert.equal(headers["cross-origin-opener-policy"], "same-origin");
+  assert.equal(headers["cache-control"], "no-store");
+  assert.deepEqual([await violations(), faults], [[], []]);
+  // Control: what is not allowed is refused, and seen.
+  const refused = await page.evaluate<string>(`(() => {
+    const script = document.createElement("script");
+    try { script.text = "window.pwn = 1"; document.head.append(script); } catch (error) { return error.name; }
+  })()`);
+  assert.equal(refused, "TypeError");
+  assert.equal((await violations()).length, 1);
+  assert.equal(await page.evaluate("window.pwn"), undefined);
+  await close();
+});

@@ -1,0 +1,102 @@
+/** What a view shows when it has nothing to show yet, or nothing at all, or when something failed. */
+import type { ComponentChildren } from "preact";
+import type { ApiProblem } from "../state/api.ts";
+
+/** Grey rows of the height that the real ones have, so nothing jumps. */
+export function Waiting({
+  rows = 3,
+  what = "Loading",
+}: {
+  readonly rows?: number;
+  readonly what?: string;
+}) {
+  return (
+    <div class="waiting" role="status" aria-label={what}>
+      {Array.from({ length: rows }, (_, row) => (
+        <div class="bone" key={row} />
+      ))}
+    </div>
+  );
+}
+
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}) {
+  return (
+    <div class="empty">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      {children}
+    </div>
+  );
+}
+
+/** Which part is away, by the code of the refusal, and what still holds. */
+const STILL: Readonly<Record<string, string>> = {
+  no_answer: "Nothing is known of the server now; what was shown last may be old.",
+  index_unavailable:
+    "The index did not answer. What is sealed lies in the vault and can still be read: see Seals.",
+  vault_unreachable:
+    "The vault did not answer. Entries go on being taken; they are sealed once it is back.",
+  frozen: "The log is frozen: it can be read, and takes no entry until somebody has looked.",
+};
+
+export function Failed({
+  problem,
+  retry,
+  what,
+}: {
+  readonly problem: ApiProblem;
+  readonly retry?: () => void;
+  readonly what?: string;
+}) {
+  return (
+    <div class="failed" role="alert">
+      <p>
+        <strong>{what ?? "This could not be loaded"}.</strong> {STILL[problem.code] ?? ""}
+      </p>
+      <p class="muted">
+        The server’s words: {problem.detail}
+        {problem.requestId !== null && (
+          <>
+            {" "}
+            · request <code>{problem.requestId}</code>
+          </>
+        )}
+      </p>
+      {retry && (
+        <button type="button" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** A box of the page with a heading. */
+export function Panel({
+  title,
+  id,
+  aside,
+  children,
+}: {
+  readonly title: string;
+  readonly id: string;
+  readonly aside?: ComponentChildren;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <section class="panel" aria-labelledby={id}>
+      <header>
+        <h2 id={id}>{title}</h2>
+        {aside !== undefined && <div class="aside">{aside}</div>}
+      </header>
+      {children}
+    </section>
+  );
+}

@@ -1,0 +1,2 @@
+/** The verifier's own thread. */
+self.postMessage({ ready: true });

@@ -1,0 +1,5 @@
+/** The page Overview. */
+
+export function Overview() {
+  return <h1>Overview</h1>;
+}

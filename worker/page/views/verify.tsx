@@ -1,0 +1,5 @@
+/** The page Verify. */
+
+export function Verify() {
+  return <h1>Verify</h1>;
+}
