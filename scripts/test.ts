@@ -7,6 +7,7 @@ import { spawn } from "node:child_process";
 import { readdir } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { haveChromium } from "./parts/chromium-install.ts";
 
 /** A test that waits for something that never comes fails instead of hanging. */
 const TEST_LIMIT_MS = 10 * 60_000;
@@ -20,6 +21,13 @@ const files = (await readdir("test", { recursive: true }))
 if (files.length === 0) {
   console.error(`No test file${words.length ? ` matches ${words.join(", ")}` : " was found"}.`);
   process.exit(1);
+}
+
+if (files.some((file) => file.startsWith(join("test", "page")))) {
+  await haveChromium((message) => console.error(message)).catch((error: Error) => {
+    console.error(error.message);
+    process.exit(1);
+  });
 }
 
 // End-to-end tests start several processes each: more files at once than cores only makes them wait.
