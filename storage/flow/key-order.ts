@@ -6,11 +6,23 @@
 import { toHex } from "../log/bytes.ts";
 import type { VerifierKey } from "../log/vkey.ts";
 
+/** Public keys, hex: the one that signs now, and those that it has followed. */
+export type KeyOrderState = { readonly current: string | null; readonly replaced: string[] };
+
 /** Of one log, batch by batch in its order. */
 export class KeyOrder {
-  /** Public keys, hex. */
-  #current: string | null = null;
-  readonly #replaced = new Set<string>();
+  #current: string | null;
+  readonly #replaced: Set<string>;
+
+  /** From the beginning of a log, or from where another one stood. */
+  constructor({ current, replaced }: KeyOrderState = { current: null, replaced: [] }) {
+    this.#current = current;
+    this.#replaced = new Set(replaced);
+  }
+
+  get state(): KeyOrderState {
+    return { current: this.#current, replaced: [...this.#replaced] };
+  }
 
   /** Whether one of those who signed may still sign. */
   allows(signers: readonly VerifierKey[]): boolean {

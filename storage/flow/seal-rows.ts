@@ -7,6 +7,8 @@ import type { Index, SealRow } from "../ports.ts";
 import { sealRowOf, type SlotBatch } from "./slot.ts";
 
 const PAGE_ROWS = 500;
+/** Batches for whose rows is waited: their rows are written in order, so those before them will not come. */
+const WITHOUT_MAX = 20;
 
 /** The seals of a log from the one that begins at `first` on. */
 export async function* sealRowsFrom(
@@ -23,22 +25,49 @@ export async function* sealRowsFrom(
   }
 }
 
+/** Where a comparison stands; JSON. */
+export type SealRowsState = {
+  /** The next row begins here or behind. */
+  readonly next: number;
+  readonly newest: number;
+  readonly without: readonly SealRow[];
+  /** Batches below this were told to have no row. */
+  readonly toldBelow: number;
+};
+
+const NO_ROWS: SealRowsState = { next: 0, newest: 0, without: [], toldBelow: 0 };
+
 export class SealRows {
   readonly #index: Pick<Index, "seals">;
   readonly #log: string;
   readonly #locks: boolean;
   #page: SealRow[] = [];
-  #next = 0;
+  #next: number;
   /** Where the last batch that was met begins. */
-  #newest = 0;
+  #newest: number;
   /** Batches that had no row when they were met, as their rows would be. */
-  readonly #without = new Map<number, SealRow>();
+  readonly #without: Map<number, SealRow>;
+  #toldBelow: number;
 
   /** `locks`: whether the vault knows versions and dates. */
-  constructor(index: Pick<Index, "seals">, log: string, locks: boolean) {
+  constructor(
+    index: Pick<Index, "seals">,
+    log: string,
+    locks: boolean,
+    { next, newest, without, toldBelow }: SealRowsState = NO_ROWS,
+  ) {
     this.#index = index;
     this.#log = log;
     this.#locks = locks;
+    this.#next = next;
+    this.#newest = newest;
+    this.#without = new Map(without.map((row) => [row.first, row]));
+    this.#toldBelow = toldBelow;
+  }
+
+  get state(): SealRowsState {
+    const [next, newest, toldBelow] = [this.#next, this.#newest, this.#toldBelow];
+    return { next, newest, toldBelow, without: [...this.#without.values()] };
   }
 
   /** The first row not taken yet. */
@@ -57,7 +86,11 @@ export class SealRows {
     const row = await this.peek();
     if (row?.first === told.first) return this.#compare(told);
     this.#without.set(told.first, told);
-    return [];
+    if (this.#without.size <= WITHOUT_MAX) return [];
+    const [oldest] = [...this.#without.values()] as [SealRow];
+    this.#without.delete(oldest.first);
+    this.#toldBelow = oldest.first + 1;
+    return [noRow(oldest)];
   }
 
   /** Takes the first row, which the batch at hand does not have: null, unless its batch came when the row was not written yet. */
@@ -66,7 +99,7 @@ export class SealRows {
     const told = this.#without.get(row.first);
     if (told === undefined) {
       this.#shift();
-      return null;
+      return row.first < this.#toldBelow ? [] : null;
     }
     this.#without.delete(row.first);
     return this.#compare(told);

@@ -1,37 +1,29 @@
 /**
  * Verifies one log: its batches in the vault one after the other, each true by itself and continuing the one before, with
  * its lock; then that the index says the same, entry by entry, and what the index has beyond the last seal.
- * Keeps a head, not a log: memory does not grow with its length.
+ * Keeps a head, not a log: memory does not grow with its length, and what it keeps can be put away and gone on from.
  */
-import { parseSlotName, slotName } from "../log/batch.ts";
 import { toBase64, toHex } from "../log/bytes.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
 import type { Head } from "../log/hash.ts";
 import { VaultError, type ObjectVersion } from "../ports.ts";
-import { treeAt } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
 import { KeyOrder } from "./key-order.ts";
 import type { Remembered } from "./remembered.ts";
 import { sealRowsFrom, SealRows } from "./seal-rows.ts";
-import {
-  headAfter,
-  lockFindingOf,
-  markerFinding,
-  retainAtLeastMs,
-  type Before,
-  type SlotBatch,
-} from "./slot.ts";
+import { headAfter, retainAtLeastMs, type SlotBatch } from "./slot.ts";
+import { findingsBeside } from "./verify-beside.ts";
 import {
   chainAt,
   checkChain,
-  checkHead,
   compareRun,
-  entriesBehind,
   type IndexContext,
   type IndexView,
   type SealedRun,
 } from "./verify-index.ts";
-import { AT_START, versionsOf, walkLog, type WalkContext } from "./walk.ts";
+import { progressAt, type LogProgress } from "./verify-progress.ts";
+import { beginTail, followTail } from "./verify-tail.ts";
+import { versionsOf, walkLog, type WalkContext, type WalkOptions } from "./walk.ts";
 
 export interface VerifyLogOptions {
   /** Null: no index is compared. */
@@ -42,8 +34,16 @@ export interface VerifyLogOptions {
   readonly remembered: Remembered;
   /** The least retention that the log can have promised when an entry of this time was sealed; null if that is not known. */
   readonly retentionDaysAt: (timeMs: number) => number | null;
-  /** Told of each batch that counts. */
-  onBatch(read: SlotBatch): void;
+  /** Told of each batch that counts; what it returns is waited for. */
+  onBatch(read: SlotBatch): void | Promise<void>;
+  /** Where to begin; at the beginning unless given. Of what is remembered, only what lies beyond is wanted then. */
+  readonly progress?: LogProgress;
+  /** Ends with the batch that reaches this size, and looks at nothing behind; at the end of the log unless given. */
+  readonly until?: number;
+  /** False: what is under no seal yet is left alone. */
+  readonly tail?: boolean;
+  /** Slots read and checked ahead; 6 unless given. */
+  readonly ahead?: number;
 }
 
 /** What was found of a log. Sizes of objects are in bytes as stored, of lines as they were hashed. */
@@ -68,8 +68,6 @@ export interface LogReport {
 
 /** Slots read and checked ahead: enough to keep two threads busy while one object is under way. */
 const AHEAD = 6;
-/** Runs under comparison with the index at once, beside the checks of what comes next: its pages take the most memory of all. */
-const COMPARING_MAX = 1;
 /** A running instance seals while it is verified: so often the end is looked for again. */
 const ROUNDS_MAX = 5;
 
@@ -77,97 +75,155 @@ export async function verifyLog(
   context: WalkContext,
   options: VerifyLogOptions,
 ): Promise<LogReport> {
-  return new LogVerifier(context, options).run();
+  const verifier = new LogVerifier(context, options);
+  for (let done = false; !done;) done = await verifier.step();
+  return verifier.report();
 }
 
-class LogVerifier {
+export class LogVerifier {
   readonly #context: WalkContext;
   readonly #options: VerifyLogOptions;
-  readonly #findings = new FindingList();
-  readonly #comparing = new Set<Promise<void>>();
+  #findings = new FindingList();
+  #unchecked: readonly string[] = [];
   readonly #rows: SealRows | null;
-  #before: NonNullable<Before> = AT_START as NonNullable<Before>;
-  readonly #order = new KeyOrder();
-  #timeMs: number | null = null;
-  #root: Uint8Array | null = null;
-  #entries = 0;
-  #batches = 0;
-  #objectBytes = 0;
-  #lineBytes = 0;
-  #indexReport: LogReport["index"] = null;
-  /** The lock of the last batch that counted, for what lies beside it. */
-  #beside: { first: number; retainAtLeastMs: number } | null = null;
+  readonly #order: KeyOrder;
+  readonly #damaged: Set<string>;
+  /** What changes as it goes, but for what the three above keep. */
+  #now: LogProgress;
+  readonly #steps: AsyncGenerator<void>;
 
+  /** Begins at the start of the log unless `options.progress` says where. After an error it must not be used any more. */
   constructor(context: WalkContext, options: VerifyLogOptions) {
     this.#context = { ...context, tolerant: true };
     this.#options = options;
-    const { index } = options;
-    this.#rows = index === null ? null : new SealRows(index, context.log, context.locks);
+    const { index, progress = progressAt() } = options;
+    this.#now = progress;
+    const rows = progress.rows ?? undefined;
+    this.#rows = index === null ? null : new SealRows(index, context.log, context.locks, rows);
+    this.#order = new KeyOrder(progress.order);
+    this.#damaged = new Set(progress.damaged);
+    this.#steps = this.#all();
   }
 
-  async run(): Promise<LogReport> {
-    await this.#walkVault();
-    if (this.#options.index !== null) await this.#endOfIndex(this.#options.index);
-    await Promise.all(this.#comparing);
-    const { unchecked, findings } = this.#options.remembered.rest(this.#before.size);
-    this.#findings.addAll(findings);
+  /** Goes on by a batch, an object that is none, or a stretch of what is not sealed. True when all is done. */
+  async step(): Promise<boolean> {
+    return (await this.#steps.next()).done === true;
+  }
+
+  /** Where it stands after the last step. */
+  get progress(): LogProgress {
+    const rows = this.#rows?.state ?? null;
+    return { ...this.#now, rows, order: this.#order.state, damaged: [...this.#damaged] };
+  }
+
+  /** What was found since it was last asked; `more`: beyond those that are kept. */
+  take(): { readonly findings: readonly Finding[]; readonly more: number } {
+    const list = this.#findings;
+    this.#findings = new FindingList();
+    return { findings: list.sorted(), more: list.more };
+  }
+
+  report(): LogReport {
+    const { before, counts, root, index } = this.#now;
     return {
       log: this.#context.log,
       origin: this.#context.origin,
-      entries: this.#entries,
-      batches: this.#batches,
-      objectBytes: this.#objectBytes,
-      lineBytes: this.#lineBytes,
-      head: { size: this.#before.size, leaf: this.#before.leaf },
-      root: this.#root === null ? null : toBase64(this.#root),
-      index: this.#indexReport,
+      entries: counts.entries,
+      batches: counts.batches,
+      objectBytes: counts.objectBytes,
+      lineBytes: counts.lineBytes,
+      head: { size: before.size, leaf: before.leaf },
+      root,
+      index,
       findings: this.#findings.sorted(),
       moreFindings: this.#findings.more,
-      unchecked,
+      unchecked: this.#unchecked,
     };
   }
 
-  /** Until the vault has no more, and the index names no seal beyond. */
-  async #walkVault(): Promise<void> {
-    await this.#walk("all");
-    if (this.#rows === null) return;
-    for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      const { size } = this.#before;
-      if ((await this.#rows.peek()) === null) break;
-      if (this.#unlisted) break;
-      // Sealed after the listing was made, if it is there when one looks again.
-      await this.#walk("batches");
-      if (this.#before.size === size) break;
+  /** Stops for good: what it reads ahead is let go. */
+  async close(): Promise<void> {
+    await this.#steps.return(undefined);
+  }
+
+  async *#all(): AsyncGenerator<void> {
+    const { until = Infinity, tail = true } = this.#options;
+    if (this.#now.phase === "batches") {
+      yield* this.#walk("all");
+      this.#move({ phase: "late" });
     }
-    await this.#rowsWithoutBatch(Infinity);
-    this.#findings.addAll(this.#rows.rest());
+    if (this.#now.phase === "late") {
+      if (this.#rows !== null) yield* this.#late(this.#rows);
+      this.#move({ phase: "tail" });
+      yield;
+    }
+    // What lies behind is known where something of the log is.
+    const open = tail && this.#now.known && until > this.#now.before.size;
+    if (this.#now.phase === "tail" && open) yield* this.#tail();
+    if (this.#now.phase === "done") return;
+    this.#move({ phase: "done" });
+    const { unchecked, findings } = this.#options.remembered.rest(this.#now.before.size);
+    this.#findings.addAll(findings);
+    this.#unchecked = unchecked;
+  }
+
+  /** Until the vault has no more, and the index names no seal beyond. */
+  async *#late(rows: SealRows): AsyncGenerator<void> {
+    for (let round = 0; round < ROUNDS_MAX && !this.#ended; round += 1) {
+      const { size } = this.#now.before;
+      if ((await rows.peek()) === null) break;
+      if (this.#now.unlisted) break;
+      // Sealed after the listing was made, if it is there when one looks again.
+      yield* this.#walk("batches");
+      if (this.#now.before.size === size) break;
+    }
+    const { until = Infinity } = this.#options;
+    await this.#rowsWithoutBatch(until);
+    if (until === Infinity) this.#findings.addAll(rows.rest());
   }
 
   /** `batches`: what else is there was told by the walk before. */
-  async #walk(what: "all" | "batches"): Promise<void> {
+  async *#walk(what: "all" | "batches"): AsyncGenerator<void> {
+    if (this.#ended) return;
+    if (this.#now.unlisted) return yield* this.#walkSteps("batches", await this.#listedAlone());
     try {
-      await this.#steps(what);
+      yield* this.#walkSteps(what);
     } catch (error) {
       // An object that hides the log from the listing, or spoils it: said by the vault itself.
       if (!isUnreadable(error)) throw error;
       const place = { log: this.#context.log };
       this.#findings.add(newFinding("batch_unreadable", place, "a listing", error.message));
-      this.#unlisted = true;
-      await this.#steps("batches", await this.#listedAlone());
+      this.#move({ unlisted: true });
+      yield* this.#walkSteps("batches", await this.#listedAlone());
     }
   }
 
-  async #steps(what: "all" | "batches", keys?: readonly string[]): Promise<void> {
-    const { size: from } = this.#before;
-    const going = { goOn: true, ahead: AHEAD, order: this.#order };
-    const options = { from, before: this.#before, ...going };
-    for await (const step of walkLog(this.#context, keys ? { ...options, keys } : options)) {
+  async *#walkSteps(what: "all" | "batches", keys?: readonly string[]): AsyncGenerator<void> {
+    const { before, known, place } = this.#now;
+    const { ahead = AHEAD } = this.#options;
+    const from = { from: before.size, before: known ? before : null };
+    const going = { goOn: true, ahead, order: this.#order };
+    const options: WalkOptions = {
+      ...{ ...from, ...going },
+      ...(keys === undefined ? {} : { keys }),
+      ...(what === "all" && place !== null ? { place } : {}),
+    };
+    for await (const step of walkLog(this.#context, options)) {
       if (step.kind === "batch" || what === "all") this.#findings.addAll(step.findings);
       if (step.kind === "batch") await this.#batch(step.read);
       else if (step.kind === "passed" && what === "all") {
         await this.#passed(step.versions, step.findings);
       } else if (step.kind === "invalid") this.#damaged.add(step.key);
+      if (step.place === null) continue;
+      this.#move({ place: step.place });
+      yield;
+      if (this.#ended) return;
     }
+  }
+
+  /** All that was asked for was seen. */
+  get #ended(): boolean {
+    return this.#now.before.size >= (this.#options.until ?? Infinity);
   }
 
   /** The objects that the index names and that can be listed one by one; those that cannot are findings. */
@@ -176,7 +232,7 @@ class LogVerifier {
     const { log, vault } = this.#context;
     const keys: string[] = [];
     if (index === null) return keys;
-    for await (const row of sealRowsFrom(index, log, this.#before.size)) {
+    for await (const row of sealRowsFrom(index, log, this.#now.before.size)) {
       try {
         await versionsOf(vault, row.key);
         keys.push(row.key);
@@ -192,36 +248,35 @@ class LogVerifier {
     return keys;
   }
 
-  readonly #damaged = new Set<string>();
-  /** The log's objects cannot be listed, only looked for one by one. */
-  #unlisted = false;
-
   async #batch(read: SlotBatch): Promise<void> {
     const { header, times } = read.batch;
+    const { before, known, counts } = this.#now;
     const { log } = this.#context;
     const place = { log, first: header.first, object: read.version.key };
-    if (header.first > this.#before.size) await this.#unseen(header.first, header.prev);
-    const timeMs = times[0] as number;
-    if (this.#timeMs !== null && timeMs < this.#timeMs) {
+    if (known && header.first > before.size) await this.#unseen(header.first, header.prev);
+    const firstMs = times[0] as number;
+    if (this.#now.timeMs !== null && firstMs < this.#now.timeMs) {
       const [expected, found] = ["no time before the last entry's", "an earlier one"];
       this.#findings.add(newFinding("clock_backwards", place, expected, found));
     }
     this.#checkPromise(read);
     this.#findings.addAll(this.#options.remembered.inBatch(read.batch, this.#context.sha256));
     await this.#compare(read);
-    this.#before = headAfter(read);
-    this.#root = read.batch.checkpoint.root;
-    this.#entries += header.count;
-    this.#batches += 1;
-    this.#objectBytes += read.bytes;
-    this.#lineBytes += read.inflatedBytes;
-    const lastMs = times.at(-1) as number;
-    this.#timeMs = lastMs;
-    this.#beside = {
-      first: header.first,
-      retainAtLeastMs: retainAtLeastMs(lastMs, header.retention_days),
-    };
-    this.#options.onBatch(read);
+    const timeMs = times.at(-1) as number;
+    const retainMs = retainAtLeastMs(timeMs, header.retention_days);
+    this.#move({
+      ...{ before: headAfter(read), known: true, timeMs },
+      root: toBase64(read.batch.checkpoint.root),
+      counts: {
+        entries: counts.entries + header.count,
+        batches: counts.batches + 1,
+        objectBytes: counts.objectBytes + read.bytes,
+        lineBytes: counts.lineBytes + read.inflatedBytes,
+        locks: counts.locks + (this.#context.locks ? 1 : 0),
+      },
+      beside: { first: header.first, retainAtLeastMs: retainMs },
+    });
+    await this.#options.onBatch(read);
   }
 
   #checkPromise({ batch, version }: SlotBatch): void {
@@ -247,13 +302,7 @@ class LogVerifier {
     this.#findings.addAll(await this.#rows.take(read));
     const { leaves } = read.batch;
     const run = { log: this.#context.log, first, leaves, nodes: read.nodes };
-    const comparing = compare(run).then((findings) => {
-      this.#findings.addAll(findings);
-      this.#comparing.delete(comparing);
-    });
-    comparing.catch(() => {});
-    this.#comparing.add(comparing);
-    if (this.#comparing.size >= COMPARING_MAX) await Promise.race(this.#comparing);
+    this.#findings.addAll(await compare(run));
   }
 
   /** Rows of seals below `first` for which the walk has met no batch; a damaged one was told already. */
@@ -277,8 +326,8 @@ class LogVerifier {
   async #unseen(to: number, leafHex: string): Promise<void> {
     const { log } = this.#context;
     if (this.#options.index === null) return;
-    const from = this.#before.size;
-    const state = chainAt(this.#before.leaf, this.#timeMs, null);
+    const { size: from, leaf } = this.#now.before;
+    const state = chainAt(leaf, this.#now.timeMs, null);
     const context = this.#indexContext();
     this.#findings.addAll(await checkChain(context, log, from, to, state));
     if (toHex(state.leaf) === leafHex) return;
@@ -288,79 +337,38 @@ class LogVerifier {
   }
 
   /** Beyond the last batch: what was committed and waits for its seal. */
-  async #endOfIndex(index: IndexView): Promise<void> {
-    const { log } = this.#context;
-    const { size, leaf, frontier } = this.#before;
-    // Read after the vault: an honest index then is never behind it.
-    const behind = await entriesBehind(index, log, this.#before.size);
-    const head = (await index.heads()).get(log);
-    const indexSize = head?.size ?? 0;
-    this.#indexReport = { size: indexSize, unsealed: Math.max(0, indexSize - size) };
-    if (head === undefined || indexSize < size) {
-      const place = { log, first: indexSize, last: behind - 1 };
-      if (behind === 0) return;
-      this.#findings.add(
-        newFinding("index_behind", place, `a head of at least ${size}`, `one of ${indexSize}`),
-      );
-      return;
-    }
-    if (behind > indexSize) {
-      const place = { log, first: indexSize, last: behind - 1 };
-      const [expected, found] = [`nothing behind its head of ${indexSize}`, "entries"];
-      this.#findings.add(newFinding("index_behind", place, expected, found));
-    }
-    const tree = treeAt({ size, frontier }, this.#context.sha256);
-    const state = chainAt(leaf, this.#timeMs, tree);
+  async *#tail(): AsyncGenerator<void> {
+    if (this.#options.index === null) return;
+    const { log, sha256 } = this.#context;
     const { remembered } = this.#options;
-    const onSize = (reached: number) => {
-      if (remembered.wants(reached)) this.#findings.addAll(remembered.at(reached, tree.root()));
-    };
-    const context = this.#indexContext();
-    this.#findings.addAll(await checkChain(context, log, size, indexSize, state, onSize));
-    this.#findings.addAll(checkHead(log, head, state));
-    remembered.reached(indexSize);
+    const context = { ...this.#indexContext(), log, remembered, sha256 };
+    if (this.#now.tail === null) {
+      const { report, tail, findings } = await beginTail(context, log, this.#now);
+      this.#findings.addAll(findings);
+      this.#move({ tail, index: report });
+    }
+    while (this.#now.tail !== null) {
+      const { tail, findings } = await followTail(context, this.#now.tail);
+      this.#findings.addAll(findings);
+      this.#move({ tail });
+      if (tail !== null) yield;
+    }
   }
 
-  /** Objects that are no batch: what comes beside one under the same lock, or what nobody here has put. */
   async #passed(versions: readonly ObjectVersion[], told: readonly Finding[]): Promise<void> {
     if (told.length > 0) return;
-    const { log } = this.#context;
-    for (const version of versions) {
-      const { key, versionId } = version;
-      const place = { log, object: key, version: versionId };
-      if (version.deleteMarker) this.#findings.add(markerFinding(this.#context, version));
-      else if (!isBeside(log, key)) {
-        this.#findings.add(newFinding("extra_version", place, "batches", "an unknown object"));
-      } else if (this.#context.locks) await this.#besideLock(version);
-    }
-  }
-
-  async #besideLock(version: ObjectVersion): Promise<void> {
-    const lock = await this.#context.vault.lock(version.key, version.versionId);
-    const first = slotOf(this.#context.log, version.key);
-    const wantedMs = this.#beside?.first === first ? this.#beside.retainAtLeastMs : 0;
-    const wrong = lockFindingOf(this.#context, version, wantedMs, lock);
-    if (wrong !== null) this.#findings.add(wrong);
+    this.#findings.addAll(await findingsBeside(this.#context, versions, this.#now.beside));
   }
 
   #indexContext(): IndexContext {
     return { index: this.#options.index as IndexView, sha256: this.#context.sha256 };
   }
+
+  #move(changes: Partial<LogProgress>): void {
+    this.#now = { ...this.#now, ...changes };
+  }
 }
 
 function isUnreadable(error: unknown): error is VaultError {
   return error instanceof VaultError && error.code === "batch_unreadable";
-}
-
-/** A batch's name with another ending (FORMAT §6): `.note`, `.tsr`, and what later versions may add. */
-function isBeside(log: string, key: string): boolean {
-  return slotOf(log, key) !== null;
-}
-
-/** The slot beside which an object lies. */
-function slotOf(log: string, key: string): number | null {
-  const digits = /^(\d{16})(\.[a-z0-9]+)+$/.exec(key.slice(log.length + 1))?.[1];
-  return digits === undefined
-    ? null
-    : (parseSlotName(slotName(log, Number(digits)))?.first ?? null);
 }

@@ -18,7 +18,24 @@ import {
   type VersionReading,
 } from "./slot.ts";
 
-export type Step =
+export type Step = StepKind & {
+  /** Where a walk goes on that ended behind this step; null behind a gap, which is no place to end. */
+  readonly place: WalkPlace | null;
+};
+
+/** Where a walk stands. */
+export interface WalkPlace {
+  /** Of the log up to here; behind a slot that does not hold, at least so much. */
+  readonly size: number;
+  /** What the next batch continues; null: as its own header says. */
+  readonly before: Before;
+  /** The slot before this place has nothing valid. */
+  readonly afterInvalid: boolean;
+  /** The last key that was dealt with; null where none was. */
+  readonly key: string | null;
+}
+
+type StepKind =
   | { readonly kind: "batch"; readonly read: SlotBatch; readonly findings: readonly Finding[] }
   /** The slot has nothing valid. The walk ends here unless it was asked to go on. */
   | { readonly kind: "invalid"; readonly key: string; readonly findings: readonly Finding[] }
@@ -49,7 +66,8 @@ export interface WalkOptions {
    * other while they go on without a hole.
    */
   readonly keys?: readonly string[] | "next";
-  /** Which keys signed what came before: for a walk that goes on where another one ended. */
+  /** For a walk that goes on where another one ended, instead of `from` and `before`; and which keys signed what came before. */
+  readonly place?: WalkPlace;
   readonly order?: KeyOrder;
 }
 
@@ -60,47 +78,49 @@ const AHEAD_BYTES_MAX = 16 * 1024 * 1024;
 
 export async function* walkLog(context: WalkContext, options: WalkOptions): AsyncGenerator<Step> {
   const { order = new KeyOrder() } = options;
-  let before = options.before;
-  let size = options.from;
+  let { before, from: size } = options;
   let afterInvalid = false;
+  if (options.place !== undefined) ({ before, size, afterInvalid } = options.place);
   const slots = slotsOf(context, options, () => size);
   for await (const { versions, reading } of readAhead(context, options, slots)) {
     const key = (versions[0] as ObjectVersion).key;
+    const place = (): WalkPlace => ({ size, before, afterInvalid, key });
     const slot = parseSlotName(key);
     if (slot === null || slot.log !== context.log) {
-      yield { kind: "passed", versions, findings: [] };
+      yield { kind: "passed", versions, findings: [], place: place() };
       continue;
     }
     if (slot.first < size) {
-      yield { kind: "passed", versions, findings: [overlap(context, versions, size)] };
+      const findings = [overlap(context, versions, size)];
+      yield { kind: "passed", versions, findings, place: place() };
       continue;
     }
     if (versions.every(({ deleteMarker }) => deleteMarker)) {
       // Nothing but markers: the batch is not there, and the next slot or the last seal row will miss it.
       const findings = versions.map((version) => markerFinding(context, version));
-      yield { kind: "passed", versions, findings };
+      yield { kind: "passed", versions, findings, place: place() };
       continue;
     }
     if (slot.first > size && !afterInvalid) {
-      yield { kind: "gap", findings: [gap(context, size, slot.first)] };
+      yield { kind: "gap", findings: [gap(context, size, slot.first)], place: null };
       if (!options.goOn) return;
       before = null;
     }
     afterInvalid = false;
     const { valid, findings } = judgeSlot(context, await reading, before, order);
     if (valid === null) {
-      yield { kind: "invalid", key, findings };
-      if (!options.goOn) return;
       // Where the damaged batch would have ended is for the next slot's name to say.
       before = null;
       size = slot.first + 1;
       afterInvalid = true;
+      yield { kind: "invalid", key, findings, place: place() };
+      if (!options.goOn) return;
       continue;
     }
     order.take(valid.batch.checkpoint.signers);
-    yield { kind: "batch", read: valid, findings };
     before = headAfter(valid);
     size = before.size;
+    yield { kind: "batch", read: valid, findings, place: place() };
   }
 }
 
@@ -157,10 +177,10 @@ function read(
 /** `size`: of the log up to where the walk has come. */
 function slotsOf(
   context: WalkContext,
-  { from, keys }: WalkOptions,
+  { from, keys, place }: WalkOptions,
   size: () => number,
 ): AsyncGenerator<ObjectVersion[]> {
-  if (keys === undefined) return slotsFrom(context, from);
+  if (keys === undefined) return slotsFrom(context, from, place?.key ?? null);
   return slotsNamed(context, keys === "next" ? nextNames(context.log, size) : keys);
 }
 
@@ -171,11 +191,15 @@ function* nextNames(log: string, size: () => number): Generator<string> {
   }
 }
 
-/** Versions from the slot `from` on, grouped by key. */
-async function* slotsFrom(context: WalkContext, from: number): AsyncGenerator<ObjectVersion[]> {
+/** Versions from the slot `from` on, or behind a key, grouped by key. */
+async function* slotsFrom(
+  context: WalkContext,
+  from: number,
+  key: string | null,
+): AsyncGenerator<ObjectVersion[]> {
   const prefix = `${context.log}/`;
   // The name just before this slot's: names sort in log order.
-  const after = from === 0 ? undefined : slotName(context.log, from - 1);
+  const after = key ?? (from === 0 ? undefined : slotName(context.log, from - 1));
   let group: ObjectVersion[] = [];
   for await (const version of context.vault.versions(prefix, after)) {
     if (group.length > 0 && group[0]?.key !== version.key) {
