@@ -47,6 +47,8 @@ export interface CheckContext {
   readonly keys: readonly VerifierKey[];
   /** `<instance origin>/<log>`. */
   readonly origin: string;
+  /** Waited for between parts of long work: lets others have the thread. */
+  readonly breathe?: () => Promise<void>;
 }
 
 /** What reading a slot needs. */
@@ -191,17 +193,31 @@ async function readVersion(
     if (error.code !== "batch_unreadable" && error.code !== "batch_missing") throw error;
     return about(context, version, "batch_unreadable", "a readable batch", error.message);
   }
-  const asking = context.locks ? context.vault.lock(key, versionId) : UNSEEN_LOCK;
   const [checked, lock] = await Promise.all([
     (context.check ?? checkObject)(context, version, object),
-    asking,
+    context.locks ? readLock(context, version) : UNSEEN_LOCK,
   ]);
   if ("code" in checked) return checked;
+  if ("code" in lock) return lock;
   const { times, header } = checked.batch;
   const wantedMs = retainAtLeastMs(times.at(-1) as number, header.retention_days);
   const wrong = context.locks ? lockFindingOf(context, version, wantedMs, lock) : null;
   if (wrong !== null && context.tolerant !== true) return wrong;
   return { ...checked, version, lock, lockFinding: wrong };
+}
+
+/** A store that gives the object and not its lock has lost one of the two, or the version went meanwhile. */
+async function readLock(
+  context: SlotContext,
+  version: ObjectVersion,
+): Promise<ObjectLock | Finding> {
+  try {
+    return await context.vault.lock(version.key, version.versionId);
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error;
+    if (error.code !== "batch_unreadable" && error.code !== "batch_missing") throw error;
+    return about(context, version, "batch_unreadable", "a lock that can be read", error.message);
+  }
 }
 
 const UNSEEN_LOCK: ObjectLock = { mode: "none", retainUntilMs: 0 };
@@ -226,8 +242,12 @@ export async function checkObject(
   try {
     const decoded = decodeBatch(inflated);
     assertInSlot(context, version.key, decoded.header);
-    const { verify, sha256 } = context;
-    const batch = await checkBatch(decoded, context.keys, { verify, sha256, onNode });
+    const { verify, sha256, breathe } = context;
+    const breathing = breathe === undefined ? {} : { breathe };
+    const batch = await checkBatch(decoded, context.keys, {
+      ...{ verify, sha256, onNode },
+      ...breathing,
+    });
     return {
       sha256: toHex(context.sha256(object)),
       bytes: object.length,

@@ -25,7 +25,12 @@ const NEWLINE = 0x0a;
 export interface IndexContext {
   readonly index: IndexView;
   readonly sha256: Sha256;
+  /** Waited for after each few hundred lines: lets others have the thread. */
+  readonly breathe?: () => Promise<void>;
 }
+
+/** Lines that are hashed in some 5 ms. */
+const BREATH_LINES = 500;
 
 /** A sealed run of entries: the leaf of each, 32 bytes, and the subtrees that they completed. */
 export interface SealedRun {
@@ -169,6 +174,7 @@ async function* indexEntries(
         if (entry.seq < next || entry.seq >= to) continue;
         yield entry;
         next = entry.seq + 1;
+        if (context.breathe !== undefined && next % BREATH_LINES === 0) await context.breathe();
       }
       missing(Math.min(chunk.first + chunk.count, to));
     }

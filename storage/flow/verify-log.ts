@@ -66,6 +66,11 @@ export interface LogReport {
   readonly unchecked: readonly string[];
 }
 
+export interface TakenFindings {
+  readonly findings: readonly Finding[];
+  readonly more: number;
+}
+
 /** Slots read and checked ahead: enough to keep two threads busy while one object is under way. */
 const AHEAD = 6;
 /** A running instance seals while it is verified: so often the end is looked for again. */
@@ -117,7 +122,7 @@ export class LogVerifier {
   }
 
   /** What was found since it was last asked; `more`: beyond those that are kept. */
-  take(): { readonly findings: readonly Finding[]; readonly more: number } {
+  take(): TakenFindings {
     const list = this.#findings;
     this.#findings = new FindingList();
     return { findings: list.sorted(), more: list.more };
@@ -185,7 +190,10 @@ export class LogVerifier {
   /** `batches`: what else is there was told by the walk before. */
   async *#walk(what: "all" | "batches"): AsyncGenerator<void> {
     if (this.#ended) return;
-    if (this.#now.unlisted) return yield* this.#walkSteps("batches", await this.#listedAlone());
+    if (this.#now.unlisted) {
+      yield* this.#walkSteps("batches", await this.#listedAlone());
+      return;
+    }
     try {
       yield* this.#walkSteps(what);
     } catch (error) {
@@ -266,7 +274,7 @@ export class LogVerifier {
     const retainMs = retainAtLeastMs(timeMs, header.retention_days);
     this.#move({
       ...{ before: headAfter(read), known: true, timeMs },
-      root: toBase64(read.batch.checkpoint.root),
+      ...{ root: toBase64(read.batch.checkpoint.root), note: read.batch.note },
       counts: {
         entries: counts.entries + header.count,
         batches: counts.batches + 1,
@@ -361,7 +369,9 @@ export class LogVerifier {
   }
 
   #indexContext(): IndexContext {
-    return { index: this.#options.index as IndexView, sha256: this.#context.sha256 };
+    const { sha256, breathe } = this.#context;
+    const breathing = breathe === undefined ? {} : { breathe };
+    return { index: this.#options.index as IndexView, sha256, ...breathing };
   }
 
   #move(changes: Partial<LogProgress>): void {

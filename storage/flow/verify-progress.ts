@@ -35,9 +35,10 @@ export type LogProgress = {
   /** After the last batch that counts; where a walk began in the middle, its leaf is not known before that. */
   readonly before: Head & { readonly frontier: string };
   readonly known: boolean;
-  /** Of the last entry; and the root after it, base64. */
+  /** Of the last entry; the root after it, base64; and the signed checkpoint that has it. */
   readonly timeMs: number | null;
   readonly root: string | null;
+  readonly note: string | null;
   readonly counts: LogCounts;
   readonly order: KeyOrderState;
   readonly rows: SealRowsState | null;
@@ -56,7 +57,7 @@ const START: LogProgress = {
   place: null,
   before: AT_START as NonNullable<typeof AT_START>,
   known: true,
-  ...{ timeMs: null, root: null },
+  ...{ timeMs: null, root: null, note: null },
   counts: { entries: 0, batches: 0, objectBytes: 0, lineBytes: 0, locks: 0 },
   order: { current: null, replaced: [] },
   rows: null,
@@ -75,17 +76,23 @@ export function progressAt(first = 0): LogProgress {
   };
 }
 
-/** Behind what was verified before: seals that came since then, without counts of what came before. */
-export function progressBehind({
-  before,
-  known,
-  timeMs,
-  root,
-  order,
-}: Pick<LogProgress, "before" | "known" | "timeMs" | "root" | "order">): LogProgress {
-  const { size } = before;
+/** The end of what was verified once, which later seals have to continue. */
+export type LogPosition = Pick<
+  LogProgress,
+  "before" | "known" | "timeMs" | "root" | "note" | "order"
+>;
+
+/** Behind what was verified before: what was sealed since then, without counts of what came before. */
+export function progressBehind(position: LogPosition): LogProgress {
+  const { size } = position.before;
   const rows = { next: size, newest: size, without: [], toldBelow: size };
-  return { ...START, ...{ before, known, timeMs, root, order, rows } };
+  return { ...START, ...positionOf(position), rows };
+}
+
+/** The part of a progress that `progressBehind` goes on from. */
+export function positionOf(progress: LogPosition): LogPosition {
+  const { before, known, timeMs, root, note, order } = progress;
+  return { before, known, timeMs, root, note, order };
 }
 
 const PHASES: readonly LogProgress["phase"][] = ["batches", "late", "tail", "done"];

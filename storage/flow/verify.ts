@@ -2,16 +2,16 @@
  * The one verifier (`npm run verify`, audits, tests): all logs of a vault, `_system` first, because it says which logs
  * there are and what they promised. Needs verifier keys and nothing else of the instance; an index is compared where one is given.
  */
-import { parseSlotName } from "../log/batch.ts";
 import { isLogName, SYSTEM_LOG } from "../log/entry.ts";
 import { logOrigin } from "../log/checkpoint.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
 import { keyOf, type VerifierKey } from "../log/vkey.ts";
-import type { ObjectVersion, Vault } from "../ports.ts";
+import type { Vault } from "../ports.ts";
 import { FindingList } from "./finding-list.ts";
 import { Promises } from "./promises.ts";
 import { Remembered, type KeptCheckpoint } from "./remembered.ts";
 import { checkObject, type CheckContext, type SlotBatch, type SlotContext } from "./slot.ts";
+import { findLogs, lookAtTop } from "./vault-top.ts";
 import type { IndexView, SealedRun } from "./verify-index.ts";
 import { verifyLog, type LogReport } from "./verify-log.ts";
 
@@ -52,12 +52,8 @@ export async function verifyAll(parts: VerifyParts, options: VerifyOptions): Pro
   const logs: LogReport[] = [];
   const { only } = options;
   // Listed before `_system` is read: whatever log has a batch by now was made there before.
-  const top = await listTop(parts.vault).catch((error: unknown): Top => {
-    if ((error as { code?: unknown }).code !== "batch_unreadable") throw error;
-    // Which object it is, its log tells; which logs there are, `_system` and the index.
-    findings.add(newFinding("batch_unreadable", {}, "a listing", (error as Error).message));
-    return { folders: [SYSTEM_LOG], objects: [] };
-  });
+  const top = await lookAtTop(parts.vault);
+  findings.addAll(top.findings);
   const inIndex = parts.index === null ? [] : [...(await parts.index.heads()).keys()];
   const verify = async (log: string, system: Promises | null): Promise<void> => {
     const report = await verifyOne(parts, options, log, system);
@@ -78,23 +74,12 @@ export async function verifyAll(parts: VerifyParts, options: VerifyOptions): Pro
   }
 
   const known = system === null || system.broken ? null : system.directory.logs;
-  const names = new Set([...(known?.keys() ?? []), ...inIndex, ...options.kept.map(logOf)]);
-  for (const folder of top.folders) {
-    if (folder === INSTANCE_FOLDER || folder === SYSTEM_LOG) continue;
-    const batches = await hasBatches(parts.vault, folder);
-    if (batches) names.add(folder);
-    if (only !== null) continue;
-    if (batches && known !== null && !known.has(folder)) {
-      const place = { log: folder };
-      findings.add(newFinding("log_unknown", place, "a log that _system names", "another one"));
-    } else if (!batches && options.locks && known?.has(folder) !== true) {
-      const place = { object: `${folder}/` };
-      findings.add(newFinding("extra_version", place, "logs", "a folder of something else"));
-    }
-  }
-  if (options.locks && only === null) findings.addAll(top.objects.map(strayFinding));
-  names.delete(SYSTEM_LOG);
-  for (const name of [...names].sort()) {
+  const found = await findLogs(parts.vault, top, {
+    ...{ known, named: [...inIndex, ...options.kept.map(logOf)] },
+    ...{ locks: options.locks, beside: only === null },
+  });
+  findings.addAll(found.findings);
+  for (const name of found.names) {
     if (only === null || only === name) await verify(name, system);
   }
   if (only !== null && logs.length === 0) {
@@ -153,59 +138,6 @@ function isLogKey(name: string, instanceOrigin: string): boolean {
   return name.startsWith(`${instanceOrigin}/`) && isLogName(name.slice(instanceOrigin.length + 1));
 }
 
-const INSTANCE_FOLDER = "_indelible";
-
 function logOf({ origin }: KeptCheckpoint): string {
   return origin.slice(origin.lastIndexOf("/") + 1);
-}
-
-interface Top {
-  /** Without the slash. */
-  readonly folders: readonly string[];
-  /** Objects beside the folders. */
-  readonly objects: readonly ObjectVersion[];
-}
-
-/** Sorts behind every key of a folder. */
-const LAST_CHARACTER = "\u{10ffff}";
-
-/** The first level of the vault: from each folder it jumps to what follows. */
-async function listTop(vault: Pick<Vault, "versions">): Promise<Top> {
-  const folders: string[] = [];
-  const objects: ObjectVersion[] = [];
-  let after: string | undefined;
-  for (;;) {
-    let folder: string | null = null;
-    for await (const version of vault.versions("", after)) {
-      const slash = version.key.indexOf("/");
-      if (slash < 0) objects.push(version);
-      else {
-        folder = version.key.slice(0, slash);
-        break;
-      }
-    }
-    if (folder === null) return { folders, objects };
-    folders.push(folder);
-    after = `${folder}/${LAST_CHARACTER}`;
-  }
-}
-
-async function hasBatches(vault: Pick<Vault, "versions">, folder: string): Promise<boolean> {
-  if (!isLogName(folder)) return false;
-  try {
-    for await (const { key } of vault.versions(`${folder}/`)) {
-      if (parseSlotName(key) !== null) return true;
-    }
-    return false;
-  } catch (error) {
-    // What hides the listing is told when the log is walked.
-    if ((error as { code?: unknown }).code === "batch_unreadable") return true;
-    throw error;
-  }
-}
-
-function strayFinding(version: ObjectVersion): Finding {
-  const code = version.deleteMarker ? "delete_marker" : "extra_version";
-  const place = { object: version.key, version: version.versionId };
-  return newFinding(code, place, "folders of logs", "an object outside of them");
 }

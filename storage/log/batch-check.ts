@@ -17,7 +17,12 @@ interface BatchCheckOptions {
   readonly sha256?: Sha256;
   /** Told of each leaf's place in tiles above the lowest; see `CompactTree.append`. */
   readonly onNode?: OnNode;
+  /** Waited for after each few hundred lines: lets others have the thread. */
+  readonly breathe?: () => Promise<void>;
 }
+
+/** Lines that are checked in some 5 ms. */
+const BREATH_LINES = 500;
 
 /** A batch that holds. */
 export interface CheckedBatch {
@@ -52,7 +57,7 @@ export async function checkBatch(
     const detail = `the checkpoint is of ${checkpoint.origin} at ${checkpoint.size}, not of ${header.origin} at ${size}`;
     throw new LogError("invalid_checkpoint", detail);
   }
-  const { tree, times, leaves } = checkLines(batch, options);
+  const { tree, times, leaves } = await checkLines(batch, options);
   if (!equalBytes(tree.root(), checkpoint.root)) {
     throw new LogError(
       "root_mismatch",
@@ -72,10 +77,14 @@ export async function checkBatch(
 }
 
 /** The lines of a batch, each in its place and chained; no signature is looked at. Throws as `checkBatch` does for a line. */
-function checkLines(
+async function checkLines(
   { header, lines }: Pick<DecodedBatch, "header" | "lines">,
   options: BatchCheckOptions = {},
-): { readonly tree: CompactTree; readonly times: Float64Array; readonly leaves: Uint8Array } {
+): Promise<{
+  readonly tree: CompactTree;
+  readonly times: Float64Array;
+  readonly leaves: Uint8Array;
+}> {
   const hash = options.sha256 ?? sha256;
   const tree = new CompactTree(header.first, header.frontier.map(fromHex), hash);
   const checker = new LineChecker(header.log);
@@ -92,6 +101,9 @@ function checkLines(
     leaves.set(leaf, i * HASH_BYTES);
     times[i] = timeMs;
     prev = leaf;
+    if (options.breathe !== undefined && i % BREATH_LINES === BREATH_LINES - 1) {
+      await options.breathe();
+    }
   }
   return { tree, times, leaves };
 }
