@@ -6,7 +6,7 @@
 import { logOrigin } from "../../log/checkpoint.ts";
 import { SYSTEM_LOG } from "../../log/entry.ts";
 import type { Finding } from "../../log/findings.ts";
-import { Promises } from "../promises.ts";
+import type { Promises } from "../promises.ts";
 import { Remembered } from "../remembered.ts";
 import type { SlotBatch } from "../slot.ts";
 import { keysOf } from "../verify.ts";
