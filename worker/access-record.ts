@@ -18,6 +18,8 @@ import type { Query } from "./query.ts";
 export type ReadAction =
   | "entries.read"
   | "entries.export"
+  | "entries.search"
+  | "entries.count"
   | "entry.read"
   | "proof.read"
   | "consistency.read"

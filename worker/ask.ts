@@ -14,6 +14,7 @@ import type { ReadinessCache } from "./readiness-cache.ts";
 import type { HttpMetrics } from "./metrics.ts";
 import type { SessionStore } from "./session/book.ts";
 import type { ProblemError } from "./problem.ts";
+import type { SearchParts } from "./search/parts.ts";
 import type { Query } from "./query.ts";
 
 /** What stands behind the HTTP side. Made anew for each request where a part may not be shared by several. */
@@ -21,6 +22,8 @@ export interface Services {
   readonly ledger: LedgerApi;
   readonly index: () => Index;
   readonly vault: () => Vault;
+  /** Null where there are no search tables. */
+  readonly search: () => SearchParts | null;
   readonly sha256: Sha256;
   readonly nowMs: () => number;
   readonly randomBytes: (count: number) => Uint8Array;

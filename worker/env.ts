@@ -10,6 +10,8 @@ export interface Env {
   readonly ISSUER_KEYS: DurableObjectNamespace;
   /** Keeps the page's sessions. */
   readonly PAGE_SESSIONS: DurableObjectNamespace;
+  /** Writes the search tables. */
+  readonly SEARCH: DurableObjectNamespace;
   /** The way out that refuses loopback and private addresses; not there on an edge. */
   readonly OUTSIDE?: Fetcher;
   /** A folder for verifier keys; not there on an edge. */
@@ -20,6 +22,9 @@ export interface Env {
   readonly INDELIBLE_SYSTEM_RETENTION_DAYS: string;
   readonly INDELIBLE_LIBSQL_URL: string;
   readonly INDELIBLE_LIBSQL_TOKEN: string;
+  /** The database of the search tables; without one there is no search. */
+  readonly INDELIBLE_SEARCH_URL?: string;
+  readonly INDELIBLE_SEARCH_TOKEN?: string;
   readonly INDELIBLE_S3_ENDPOINT: string;
   readonly INDELIBLE_S3_BUCKET: string;
   readonly INDELIBLE_S3_REGION: string;
@@ -91,6 +96,12 @@ export function indexConfigOf(env: Env): { url: string; authToken: string } {
     url: textOf(env, "INDELIBLE_LIBSQL_URL"),
     authToken: textOf(env, "INDELIBLE_LIBSQL_TOKEN"),
   };
+}
+
+/** Null where this worker has no search tables. */
+export function searchConfigOf(env: Env): { url: string; authToken: string } | null {
+  const { INDELIBLE_SEARCH_URL: url = "", INDELIBLE_SEARCH_TOKEN: authToken = "" } = env;
+  return url === "" ? null : { url, authToken };
 }
 
 export function vaultConfigOf(env: Env): VaultConfig {

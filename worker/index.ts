@@ -6,10 +6,12 @@ import { ledgerOf } from "./ledger-stub.ts";
 import pageText from "../build/page.txt";
 import { answerOperator } from "./operator.ts";
 import type { PageFiles } from "./page-files.ts";
+import { searchKeeperOf } from "./search/parts.ts";
 import { access, openServices, reportProblem } from "./services.ts";
 import { sessionsOf } from "./session/page-sessions.ts";
 
 export { Ledger } from "./ledger.ts";
+export { Search } from "./search/keeper.ts";
 export { IssuerKeys } from "./oidc/issuer-keys.ts";
 export { PageSessions } from "./session/page-sessions.ts";
 
@@ -19,8 +21,9 @@ export class Operator extends WorkerEntrypoint<Env> {
     const secret = textOf(this.env, "INDELIBLE_OPERATOR_SECRET");
     const ledger = ledgerOf(this.env);
     const sessions = sessionsOf(this.env);
+    const parts = { ledger, sessions, search: searchKeeperOf(this.env) };
     const beforeDrain = () => access.flush(ledger);
-    return answerOperator(request, { ledger, sessions }, secret, reportProblem, beforeDrain);
+    return answerOperator(request, parts, secret, reportProblem, beforeDrain);
   }
 }
 

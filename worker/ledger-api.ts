@@ -39,6 +39,8 @@ export type ProblemCode =
   | "clock_skew"
   | "frozen"
   | "overloaded"
+  | "search_behind"
+  | "search_unavailable"
   | "seal_timeout";
 
 export interface Problem {

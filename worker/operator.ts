@@ -16,8 +16,14 @@ import { asProblem, ProblemError, valueOf } from "./problem.ts";
 import { answerReadiness } from "./routes/health.ts";
 import { LINK_MS, SESSION_TOKENS_MAX } from "./session/book.ts";
 import { makeSecret, secretHash } from "./session/secret.ts";
+import { isLogName } from "../storage/log/entry.ts";
+import type { SearchKeeperApi } from "./search/keeper-api.ts";
 import { readShape } from "./shape.ts";
 
+/** Null: the tables of all logs. */
+const RestartShape = v.strictObject({
+  log: v.nullable(v.pipe(v.string(), v.check(isLogName))),
+});
 const BootstrapShape = v.strictObject({
   origin: v.pipe(v.string(), v.minLength(1)),
   system_retention_days: v.pipe(
@@ -42,7 +48,10 @@ const DEMO_LOG = "demo";
 const DEMO_RETENTION_DAYS = 1;
 
 /** What the operator's calls are about. */
-export type OperatorParts = Pick<Services, "ledger" | "sessions">;
+export interface OperatorParts extends Pick<Services, "ledger" | "sessions"> {
+  /** Not there where there are no search tables. */
+  readonly search?: SearchKeeperApi;
+}
 
 /** Answers one of the operator's calls; `beforeDrain` gives the ledger what it has yet to take. */
 export async function answerOperator(
@@ -67,13 +76,15 @@ export async function answerOperator(
 async function dispatch(
   request: Request,
   requestId: string,
-  { ledger, sessions }: OperatorParts,
+  { ledger, sessions, search }: OperatorParts,
   beforeDrain: () => Promise<void>,
 ): Promise<Response> {
   switch (`${request.method} ${new URL(request.url).pathname}`) {
     case "POST /bootstrap": {
       const shape = await readShape(request, BootstrapShape);
       valueOf(await ledger.bootstrap(firstStateOf(shape)));
+      // A new worker looks at what came in since the tables were written last.
+      await search?.poke();
       return answerJson(requestId, 200, {});
     }
     case "POST /drain":
@@ -87,6 +98,13 @@ async function dispatch(
     }
     case "GET /readyz":
       return answerReadiness(requestId, await ledger.ready());
+    case "GET /search":
+      return answerJson(requestId, 200, (await search?.status()) ?? { logs: [], problem: null });
+    case "POST /search/restart": {
+      const { log } = await readShape(request, RestartShape);
+      await search?.restart(log);
+      return answerJson(requestId, 200, {});
+    }
     default: {
       const answer = await answerTokens(request, requestId, ledger);
       if (answer !== null) return answer;

@@ -59,6 +59,12 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   clock_skew: { status: 503, title: "The clock is wrong", retryAfterSeconds: 60 },
   frozen: { status: 503, title: "The log is frozen", retryAfterSeconds: 60 },
   overloaded: { status: 503, title: "Too much at once", retryAfterSeconds: 1 },
+  search_behind: { status: 503, title: "The search tables are behind", retryAfterSeconds: 1 },
+  search_unavailable: {
+    status: 503,
+    title: "The search tables do not answer",
+    retryAfterSeconds: 5,
+  },
   seal_timeout: { status: 504, title: "Committed, but not sealed in time" },
 };
 

@@ -67,7 +67,7 @@ export async function lineAt(source: LineSource, seq: number): Promise<ProvenLin
 
 /** The lines `from` … `to` − 1 of one chunk. */
 function provenLines(source: LineSource, chunk: Chunk, from: number, to: number): ProvenLine[] {
-  const { log, sha256 } = source;
+  const { log } = source;
   const texts = chunk.lines.split("\n");
   if (texts.length !== chunk.count || chunk.leaves.length !== chunk.count * HASH_BYTES) {
     throw altered(log, chunk.first);
@@ -76,15 +76,26 @@ function provenLines(source: LineSource, chunk: Chunk, from: number, to: number)
   for (let seq = from; seq < to; seq++) {
     const at = seq - chunk.first;
     const text = texts[at]!;
-    const bytes = encodeUtf8(text);
-    const leaf = leafHash(bytes, sha256);
-    const prev = at > 0 ? toHex(leafOf(chunk, at - 1)) : seq === 0 ? ZERO_HASH : null;
-    if (!equalBytes(leaf, leafOf(chunk, at)) || !standsAt(text, log, seq, prev)) {
-      throw altered(log, seq);
-    }
-    lines.push({ seq, text, bytes, leaf });
+    const committed = { leaf: leafOf(chunk, at), prev: at > 0 ? leafOf(chunk, at - 1) : null };
+    const line = provenLine(source, seq, text, encodeUtf8(text), committed);
+    if (line === null) throw altered(log, seq);
+    lines.push(line);
   }
   return lines;
+}
+
+/** The line, if it has the leaf that was committed and stands where it says; `prev`: the leaf before it, null where it is not known. */
+export function provenLine(
+  { log, sha256 }: LineSource,
+  seq: number,
+  text: string,
+  bytes: Uint8Array,
+  committed: { readonly leaf: Uint8Array; readonly prev: Uint8Array | null },
+): ProvenLine | null {
+  const leaf = leafHash(bytes, sha256);
+  const prev = committed.prev === null ? null : toHex(committed.prev);
+  const holds = standsAt(text, log, seq, seq === 0 ? ZERO_HASH : prev);
+  return holds && equalBytes(leaf, committed.leaf) ? { seq, text, bytes, leaf } : null;
 }
 
 function leafOf(chunk: Chunk, at: number): Uint8Array {

@@ -15,6 +15,7 @@ import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, getSealLock, listSeals, sealNow } from "./routes/seals.ts";
 import { getSession, signIn, signOut } from "./routes/session.ts";
+import { SEARCH_QUERY } from "./routes/search.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
@@ -42,7 +43,10 @@ const LIST = ["order", "from", "limit", "cursor"];
 /** The most asked first. */
 export const ROUTES: readonly Route[] = [
   route("POST", "/v1/logs/:log/entries", { for: "append" }, "no read", append, ["ack"]),
-  route("GET", "/v1/logs/:log/entries", READ, "entries.read", listEntries, LIST),
+  route("GET", "/v1/logs/:log/entries", READ, "entries.read", listEntries, [
+    ...LIST,
+    ...SEARCH_QUERY,
+  ]),
   route("GET", "/v1/logs/:log/entries/:seq", READ, "entry.read", getEntry),
   // A writer may prove what it wrote itself; the handler sees to that.
   route(

@@ -18,6 +18,7 @@ import { issuerKeysOf } from "./oidc/issuer-keys-stub.ts";
 import { RefusalLines } from "./oidc/refusal-lines.ts";
 import { SignIn, SignInMemory } from "./oidc/sign-in.ts";
 import { SignInRefused } from "./oidc/verify.ts";
+import { searchPartsOf } from "./search/parts.ts";
 import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
 import { ReadinessCache } from "./readiness-cache.ts";
@@ -76,6 +77,7 @@ export function openServices(env: Env, later: Services["later"]): Services {
   return {
     ledger: ledgerOf(env),
     index: () => new LibsqlIndex(indexConfigOf(env)),
+    search: () => searchPartsOf(env, () => new LibsqlIndex(indexConfigOf(env)).connection),
     vault: () => new MinioVault(vaultConfigOf(env)),
     sha256,
     nowMs: Date.now,

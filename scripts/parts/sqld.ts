@@ -20,6 +20,11 @@ import { mendSqldFolder } from "./sqld-mend.ts";
  */
 const NAMESPACE = "127";
 const SCHEMA_NAMESPACE = "schema";
+/**
+ * The search tables have a database of their own, so that writing them never stands before a commit. Its commits are not fsynced: it
+ * knows how far it has come and can be made anew.
+ */
+const SEARCH_NAMESPACE = "search";
 
 /** Checkpoints make a commit wait a little; without them the WAL would grow for an hour. */
 const CHECKPOINT_INTERVAL_SECONDS = 10;
@@ -37,6 +42,8 @@ export interface SqldKeys {
   readonly ddlToken: string;
   /** Reads only. */
   readonly readToken: string;
+  /** Makes, reads and writes the search tables, and nothing else. */
+  readonly searchToken: string;
 }
 
 export interface SqldOptions {
@@ -66,12 +73,14 @@ export async function makeSqldKeys(): Promise<SqldKeys> {
       .setIssuedAt()
       .sign(privateKey);
   const here = { ns: [NAMESPACE] };
+  const search = { ns: [SEARCH_NAMESPACE] };
   return {
     publicKey: publicKey.export({ format: "jwk" }).x!,
     adminKey: randomBytes(32).toString("base64url"),
     authToken: await sign({ rw: here }),
     ddlToken: await sign({ rw: here, ddl: here }),
     readToken: await sign({ ro: here }),
+    searchToken: await sign({ rw: search, ddl: search }),
   };
 }
 
@@ -140,6 +149,7 @@ async function makeNamespaces(adminUrl: string, adminKey: string): Promise<void>
   };
   await make(SCHEMA_NAMESPACE, { shared_schema: true });
   await make(NAMESPACE, { shared_schema_name: SCHEMA_NAMESPACE, durability_mode: "strong" });
+  await make(SEARCH_NAMESPACE, {});
 }
 
 /** A commit must be fsynced (`synchronous` 2, FULL) and the everyday token must be refused DDL. */

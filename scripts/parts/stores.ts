@@ -20,6 +20,8 @@ export interface IndexAccess {
   readonly authToken: string;
   readonly ddlToken: string;
   readonly readToken: string;
+  /** The database of the search tables: always a local one, since it can be made anew. */
+  readonly search: { readonly url: string; readonly token: string };
   /** The folder of the local sqld, `null` for a configured server. */
   readonly dir: string | null;
   /** Of the local sqld's files; `null` if they are not encrypted. */
@@ -43,7 +45,7 @@ export interface RestartablePart {
 /** Starts what is local, both at once. If one fails the other is stopped. */
 export async function startStores(config: Config, data: DataFolder, say: Say): Promise<Stores> {
   const [index, vault] = await Promise.allSettled([
-    config.libsql ? configuredIndex(config.libsql) : startIndex(config, data, say),
+    config.libsql ? configuredIndex(config, data, say) : startIndex(config, data, say),
     config.s3 ? { access: config.s3, parts: [] } : startVault(data, say),
   ]);
   if (index.status === "fulfilled" && vault.status === "fulfilled") {
@@ -105,7 +107,9 @@ async function startIndex(config: Config, data: DataFolder, say: Say) {
       return part;
     };
     const part = await start();
-    const access: IndexAccess = { url: `http://127.0.0.1:${http}`, dir, encryptionKey, ...keys };
+    const url = `http://127.0.0.1:${http}`;
+    const search = { url, token: keys.searchToken };
+    const access: IndexAccess = { ...{ url, dir, encryptionKey, search }, ...keys };
     return { access, parts: [{ name: "sqld", part, start }] };
   });
 }
@@ -114,17 +118,20 @@ const NOT_ENCRYPTED =
   "The index is not encrypted on disk: it was made without. To change that, stop, move libsql/ aside, " +
   "and run npm run restore.";
 
-function configuredIndex(libsql: NonNullable<Config["libsql"]>) {
-  const { url, token, ddlToken } = libsql;
+/** The index is elsewhere; the local sqld then has the search tables and nothing else. */
+async function configuredIndex(config: Config, data: DataFolder, say: Say) {
+  const { access: local, parts } = await startIndex(config, data, say);
+  const { url, token, ddlToken } = config.libsql!;
   const access: IndexAccess = {
     url,
     authToken: token,
     ddlToken: ddlToken ?? token,
     readToken: token,
+    search: local.search,
     dir: null,
     encryptionKey: null,
   };
-  return { access, parts: [] };
+  return { access, parts };
 }
 
 async function startVault(data: DataFolder, say: Say) {

@@ -32,6 +32,12 @@ const ROOMS: readonly Room[] = [
     rooms: ["storage/log/", ...CONTRACTS],
     packages: ["drizzle-orm", "@libsql/client", "@libsql/hrana-client"],
   },
+  // A database of its own, spoken to as the index is.
+  {
+    path: "storage/search/",
+    rooms: ["storage/log/", "storage/index/connection.ts", "storage/index/row.ts", ...CONTRACTS],
+    packages: ["@libsql/client", "node:zlib"],
+  },
   {
     path: "storage/vault/",
     rooms: ["storage/log/", ...CONTRACTS],

@@ -170,6 +170,7 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,
     INDELIBLE_LIBSQL_URL: stores.index.url,
+    INDELIBLE_SEARCH_URL: stores.index.search.url,
   };
 }
 
@@ -187,6 +188,7 @@ function workerSecrets(
       INDELIBLE_S3_ADMIN_SECRET_KEY: administrator.secretKey,
     }),
     INDELIBLE_LIBSQL_TOKEN: stores.index.authToken,
+    INDELIBLE_SEARCH_TOKEN: stores.index.search.token,
     INDELIBLE_LOG_KEY: identity.logKey,
     INDELIBLE_OPERATOR_SECRET: operatorSecret,
   };

@@ -13,7 +13,7 @@
 import { ACTION_CHARS_MAX, codePoints, hasControl, OUTCOMES, PARTY_ID_CHARS_MAX } from "./event.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json-value.ts";
 import { parseRfc3339Ms, parseTimeMs } from "./time.ts";
-import { wordsOf, wordsOfEvent } from "./words.ts";
+import { WORD_CHARS_MAX, wordsOf, wordsOfEvent } from "./words.ts";
 
 /** Names of the conditions, as query parameters and as flags. */
 export const FILTER_NAMES = [
@@ -200,6 +200,9 @@ function parseQuery(text: string | null): string[] {
   const words = [...new Set(wordsOf(text))].sort();
   if (words.length === 0)
     throw new FilterError("q", "has no word in it: a word is letters and digits");
+  if (words.some((word) => word.length > WORD_CHARS_MAX)) {
+    throw new FilterError("q", `has a word of more than ${WORD_CHARS_MAX} characters`);
+  }
   if (words.length > QUERY_WORDS_MAX) {
     throw new FilterError("q", `has ${words.length} words; ${QUERY_WORDS_MAX} is the most`);
   }

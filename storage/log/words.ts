@@ -9,6 +9,9 @@
  */
 import { isJsonObject, type Json, type JsonObject } from "./json-value.ts";
 
+/** Of UTF-16 units; who asks for a longer word is told that there is no such search. */
+export const WORD_CHARS_MAX = 256;
+
 const WORD = /[\p{L}\p{M}\p{N}]+/gu;
 const BEYOND_ASCII = /[^\0-\x7f]/;
 const CONTEXT_SEARCHED: readonly string[] = ["ip", "request_id", "session_id", "trace_id"];

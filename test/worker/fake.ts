@@ -59,6 +59,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   const services: Services = {
     ledger,
     index: () => index,
+    search: () => null,
     vault: () => vault,
     sha256: (data) => createHash("sha256").update(data).digest(),
     nowMs: Date.now,

@@ -8,6 +8,8 @@ import { formatCursor, placeOf, type Order } from "../cursor.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { invalidRequest, ProblemError } from "../problem.ts";
 import { parseInteger } from "../query.ts";
+import { filterOf, hasFilter } from "../filter-query.ts";
+import { searchEntries } from "./search.ts";
 import { lineAt, linePages, type LineSource, type ProvenLine } from "../reading.ts";
 import { answerStream } from "../streaming.ts";
 
@@ -16,8 +18,9 @@ export const LIST_LIMIT_DEFAULT = 100;
 /** A page of JSON ends early rather than grow beyond it: 1,000 lines of 65,535 bytes would be 65 MB. */
 export const LIST_BYTES_MAX = 4 * 1024 * 1024;
 
-/** The entries of a page, newest first unless asked otherwise; with `Accept: application/x-ndjson` a stream of lines. */
+/** The entries of a page, or those that a filter asks for, newest first unless asked otherwise; with `Accept: application/x-ndjson` a stream of lines. */
 export async function listEntries(ask: Ask): Promise<Response> {
+  if (hasFilter(ask.query)) return searchEntries(ask, filterOf(ask.query));
   const log = logOf(ask);
   const lines = accepts(ask.request, NDJSON_TYPE);
   const limitMax = lines ? Number.MAX_SAFE_INTEGER : LIST_LIMIT_MAX;
@@ -77,7 +80,7 @@ function cutTo({ from, to, order }: Range, count: number): Range {
 }
 
 /** `entry` is the line itself: it is JSON, and it was compared with its leaf. */
-function itemOf({ seq, text, leaf }: ProvenLine, log: LogStatus): string {
+export function itemOf({ seq, text, leaf }: ProvenLine, log: LogStatus): string {
   const sealed = seq < log.sealedSize;
   return `{"seq":${seq},"hash":"${toHex(leaf)}","sealed":${sealed},"entry":${text}}`;
 }

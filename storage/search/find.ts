@@ -1,0 +1,126 @@
+/** Reads of the search tables for hits: which entries a filter may be met by, and what their lines were when they were looked at. */
+import type { InStatement, ResultSet } from "@libsql/client/web";
+import type { Filter } from "../log/filter.ts";
+import type { Connection } from "../index/connection.ts";
+import { bytesOf, integerOf } from "../index/row.ts";
+import { BLOCK_LINES, linesOfBlock } from "./blocks.ts";
+import { LOG_SPAN } from "./schema.ts";
+import { idOf, logOf, type SearchLog } from "./tables.ts";
+import { formatMatch } from "./terms.ts";
+
+export type Order = "asc" | "desc";
+
+/** Entries `from` … `to` − 1 of a log. */
+export interface SeqRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** An entry that may be a hit. */
+export interface Proposal {
+  readonly seq: number;
+  readonly timeMs: number;
+}
+
+export class SearchFinder {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** What the tables know of these logs; one that is missing is not known. */
+  async logs(names: readonly string[]): Promise<Map<string, SearchLog>> {
+    const sql =
+      "SELECT name, number, next, leaf, untallied FROM log WHERE name IN (SELECT value FROM json_each(?))";
+    const [answer] = await this.#read([{ sql, args: [JSON.stringify(names)] }]);
+    return new Map(answer!.rows.map((row) => [String(row["name"]), logOf(row)]));
+  }
+
+  /** For each time the seq of the first entry that is not before it, at most `log.next`. */
+  async seqsAt(log: SearchLog, timesMs: readonly number[]): Promise<number[]> {
+    if (timesMs.length === 0) return [];
+    const [answer] = await this.#read([seqsAt(log, timesMs)]);
+    return answer!.rows.map((row) => integerOf(row, "seq"));
+  }
+
+  /** The entries that a time range leaves of `range`. Times never decrease along a log. */
+  async within(log: SearchLog, filter: Filter, range: SeqRange): Promise<SeqRange> {
+    const { sinceMs, untilMs } = filter;
+    const [from, to] = await this.seqsAt(
+      log,
+      [sinceMs ?? -Infinity, untilMs ?? Infinity].map(bounded),
+    );
+    return {
+      from: sinceMs === null ? range.from : Math.max(range.from, from!),
+      to: untilMs === null ? range.to : Math.min(range.to, to!),
+    };
+  }
+
+  /** The first `limit` entries of each log, in this order, that may meet the filter but for its times. One read for all. */
+  async propose(
+    wanted: readonly { readonly log: SearchLog; readonly range: SeqRange }[],
+    filter: Filter,
+    order: Order,
+    limit: number,
+  ): Promise<Proposal[][]> {
+    const answers = await this.#read(
+      wanted.map(({ log, range }) => propose(log, range, filter, order, limit)),
+    );
+    return answers.map(({ rows }) =>
+      rows.map((row) => ({ seq: integerOf(row, "seq"), timeMs: integerOf(row, "time") })),
+    );
+  }
+
+  /** The lines of these entries, as they were; one that is missing is not there. */
+  async lines(log: SearchLog, seqs: readonly number[]): Promise<Map<number, string>> {
+    const sql = `SELECT DISTINCT b.id - ?2 AS first, b.data FROM json_each(?1) s JOIN block b
+      ON b.id = (SELECT max(id) FROM block WHERE id <= ?2 + s.value AND id > ?2 + s.value - ${BLOCK_LINES})`;
+    const [answer] = await this.#read([{ sql, args: [JSON.stringify(seqs), idOf(log, 0)] }]);
+    const lines = new Map<number, string>();
+    for (const row of answer!.rows) {
+      const first = integerOf(row, "first");
+      for (const [at, line] of linesOfBlock(bytesOf(row, "data")).entries()) {
+        lines.set(first + at, line);
+      }
+    }
+    return lines;
+  }
+
+  #read(statements: InStatement[]): Promise<ResultSet[]> {
+    return this.#connection.read(() => this.#connection.client.batch(statements, "deferred"));
+  }
+}
+
+/** Before and after all times: the years 0 and 10,000. */
+function bounded(timeMs: number): number {
+  return Math.min(Math.max(timeMs, -62_167_219_200_000), 253_402_300_800_000);
+}
+
+/** From the last mark before the time a walk of `MARK_EVERY` rows at most. */
+export function seqsAt(log: SearchLog, timesMs: readonly number[]): InStatement {
+  const sql = `SELECT coalesce((SELECT d.id FROM doc d
+      WHERE d.id >= coalesce((SELECT max(m.id) FROM mark m WHERE m.log = ?2 AND m.time = (SELECT max(time) FROM mark WHERE log = ?2 AND time < t.value)), ?3)
+        AND d.id < ?4 AND d.time >= t.value ORDER BY d.id LIMIT 1), ?4) - ?3 AS seq
+    FROM json_each(?1) t ORDER BY t.key`;
+  return { sql, args: [JSON.stringify(timesMs), log.number, idOf(log, 0), idOf(log, log.next)] };
+}
+
+function propose(
+  log: SearchLog,
+  { from, to }: SeqRange,
+  filter: Filter,
+  order: Order,
+  limit: number,
+): InStatement {
+  const match = formatMatch(filter, log.number);
+  const bounds = [idOf(log, from), idOf(log, Math.min(to, log.next)), limit];
+  if (match === null) {
+    const sql = `SELECT id % ${LOG_SPAN} AS seq, time FROM doc WHERE id >= ?1 AND id < ?2 ORDER BY id ${order} LIMIT ?3`;
+    return { sql, args: bounds };
+  }
+  const sql = `SELECT d.id % ${LOG_SPAN} AS seq, d.time FROM
+    (SELECT rowid AS id FROM word WHERE word MATCH ?4 AND rowid >= ?1 AND rowid < ?2 ORDER BY rowid ${order} LIMIT ?3) h
+    JOIN doc d ON d.id = h.id ORDER BY d.id ${order}`;
+  return { sql, args: [...bounds, match] };
+}

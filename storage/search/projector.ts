@@ -1,0 +1,146 @@
+/**
+ * Brings the search tables up to the committed heads, behind the commits and off their way: the lines of a log, a page at a time, as
+ * rows. A log whose head is no longer what the tables have seen (a restored or replaced index) begins anew.
+ */
+import { toHex } from "../log/bytes.ts";
+import { HASH_BYTES, type Head } from "../log/hash.ts";
+import type { Chunk, Index } from "../ports.ts";
+import { RowBuilder } from "./rows.ts";
+import type { SearchLog, SearchTables } from "./tables.ts";
+
+/** Lines of one transaction: some 1,700 entries as a rule, at least one chunk (4 MB). */
+const PAGE_BYTES = 1024 * 1024;
+/** Lines after which others get the thread: 3 ms. */
+const SLICE_LINES = 100;
+/** Whether values have become too many is looked at every so many pages. */
+const TALLY_LOOK_PAGES = 32;
+
+export interface ProjectorParts {
+  readonly tables: SearchTables;
+  readonly index: Pick<Index, "chunks">;
+  /** Size and last leaf of each log, as committed. */
+  readonly heads: () => Promise<ReadonlyMap<string, Head>>;
+  /** Gives the thread to others for a moment. */
+  readonly pause: () => Promise<void>;
+}
+
+/** What one round did. */
+export interface Round {
+  /** Entries that were added. */
+  readonly entries: number;
+  /** Entries that are still to be looked at. */
+  readonly behind: number;
+}
+
+export class Projector {
+  readonly #parts: ProjectorParts;
+  #logs: Map<string, SearchLog> | null = null;
+  #pages = 0;
+
+  constructor(parts: ProjectorParts) {
+    this.#parts = parts;
+  }
+
+  /** How far each log has come, as far as is known here. */
+  get logs(): ReadonlyMap<string, SearchLog> {
+    return this.#logs ?? new Map<string, SearchLog>();
+  }
+
+  /** One page of each log that is behind. Throws IndexError; then the next round reads again how far the tables are. */
+  async round(): Promise<Round> {
+    try {
+      return await this.#round();
+    } catch (error) {
+      this.#logs = null;
+      throw error;
+    }
+  }
+
+  /** Empties the tables, or begins one log anew. */
+  async restart(name: string | null): Promise<void> {
+    this.#logs = null;
+    if (name === null) await this.#parts.tables.drop();
+    else await this.#parts.tables.forget(name);
+  }
+
+  async #round(): Promise<Round> {
+    const { tables, heads } = this.#parts;
+    if (this.#logs === null) {
+      await tables.prepare();
+      this.#logs = await tables.logs();
+    }
+    const now = await heads();
+    for (const name of [...this.#logs.keys()].filter((name) => !now.has(name))) {
+      await tables.forget(name);
+      this.#logs.delete(name);
+    }
+    let entries = 0;
+    let behind = 0;
+    for (const [name, head] of now) {
+      const log = await this.#known(name, head);
+      if (log.next >= head.size) continue;
+      const moved = await this.#page(log, head.size);
+      this.#logs.set(name, moved);
+      entries += Math.max(0, moved.next - log.next);
+      behind += head.size - moved.next;
+    }
+    return { entries, behind };
+  }
+
+  /** The log as the tables have it, from its beginning where they have seen another history. */
+  async #known(name: string, head: Head): Promise<SearchLog> {
+    const log = this.#logs!.get(name);
+    if (log !== undefined && continues(log, head)) return log;
+    return this.#begin(name);
+  }
+
+  async #begin(name: string): Promise<SearchLog> {
+    const log = await this.#parts.tables.begin(name);
+    this.#logs!.set(name, log);
+    return log;
+  }
+
+  async #page(log: SearchLog, size: number): Promise<SearchLog> {
+    const { tables, index, pause } = this.#parts;
+    const range = { from: log.next, to: size, bytesMax: PAGE_BYTES };
+    const chunks = await index.chunks(log.name, range);
+    const [first] = chunks;
+    // Missing entries are a finding of others; the tables wait.
+    if (first === undefined || first.first > log.next) return log;
+    if (log.next > 0 && leafBefore(first, log.next) !== log.leaf) return this.#begin(log.name);
+    const rows = new RowBuilder(log.number, (field) => !log.untallied.includes(field));
+    let next = log.next;
+    let leaf = log.leaf;
+    for (const chunk of chunks) {
+      const lines = chunk.lines.split("\n");
+      for (let at = next - chunk.first; at < chunk.count; at++) {
+        rows.add(chunk.first + at, lines[at] ?? "");
+        if (at % SLICE_LINES === SLICE_LINES - 1) await pause();
+      }
+      next = chunk.first + chunk.count;
+      leaf = leafAt(chunk, chunk.count - 1);
+    }
+    const moved = await tables.put(log, rows, next, leaf);
+    if (moved === null) throw new Error(`the search tables of ${log.name} have another writer`);
+    return ++this.#pages % TALLY_LOOK_PAGES === 0 ? tables.retireTallies(moved) : moved;
+  }
+}
+
+/** Whether a head may lie on the history that the tables have seen; where it has grown the next page tells. */
+function continues({ next, leaf }: SearchLog, head: Head): boolean {
+  return head.size > next || (head.size === next && (next === 0 || head.leaf === leaf));
+}
+
+/** The leaf of the entry before `seq` in the chunk, or as the chunk's first line has it: its `prev`. */
+function leafBefore(chunk: Chunk, seq: number): string {
+  if (seq > chunk.first) return leafAt(chunk, seq - 1 - chunk.first);
+  const [line = ""] = chunk.lines.split("\n", 1);
+  return (
+    /"prev":"([0-9a-f]{64})","salt":"[^"]*","seq":[0-9]+,"time":"[^"]*","v":1\}$/.exec(line)?.[1] ??
+    ""
+  );
+}
+
+function leafAt({ leaves }: Chunk, at: number): string {
+  return toHex(leaves.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES));
+}

@@ -1,0 +1,86 @@
+/** The search tables of one request: whether there are any, how far they are, and what to do where they are behind. */
+import { IndexError } from "../../storage/ports.ts";
+import type { SearchLog } from "../../storage/search/tables.ts";
+import type { Ask } from "../ask.ts";
+import type { LogStatus } from "../ledger-api.ts";
+import { ProblemError } from "../problem.ts";
+import type { SearchParts } from "./parts.ts";
+
+/** `?fresh` waits so long for the tables. */
+export const FRESH_MS_MAX = 10_000;
+
+/** Throws `search_unavailable` where this worker has none. */
+export function searchOf({ services }: Ask): SearchParts {
+  const parts = services.search();
+  if (parts !== null) return parts;
+  throw new ProblemError("search_unavailable", "this instance has no search tables");
+}
+
+/** A log with what the tables know of it; null where they know nothing yet. */
+export interface Searched {
+  readonly status: LogStatus;
+  readonly log: SearchLog | null;
+  /** The tables have looked at all entries before this one. */
+  readonly to: number;
+}
+
+/**
+ * What the tables know of these logs; with `?fresh` once they have looked at all that was committed when the request came. Throws
+ * `search_behind` where that took too long.
+ */
+export async function searchedLogs(
+  ask: Ask,
+  parts: SearchParts,
+  statuses: readonly LogStatus[],
+): Promise<Searched[]> {
+  if (ask.query.flag("fresh")) await catchUp(parts, statuses);
+  const known = await fromTables(parts, () => parts.finder.logs(statuses.map(({ name }) => name)));
+  const searched = statuses.map((status): Searched => {
+    const log = known.get(status.name) ?? null;
+    return { status, log, to: Math.min(status.size, log?.next ?? 0) };
+  });
+  // Who looks next finds more.
+  if (searched.some(({ status, to }) => to < status.size)) ask.services.later(poke(parts));
+  return searched;
+}
+
+async function catchUp(parts: SearchParts, statuses: readonly LogStatus[]): Promise<void> {
+  const wanted = statuses.map(({ name, size }) => [name, size] as const);
+  if (await parts.keeper.catchUp(wanted, FRESH_MS_MAX)) return;
+  const detail =
+    "the search tables have not come up to the last entry in time; ask again, or without fresh";
+  throw new ProblemError("search_behind", detail);
+}
+
+async function poke({ keeper }: SearchParts): Promise<void> {
+  await keeper.poke().catch(() => {});
+}
+
+/** Reads the tables. Where they are not there yet they are made, and read once more. Throws `search_unavailable`. */
+export async function fromTables<T>(parts: SearchParts, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isMissing(error)) throw asUnavailable(error);
+  }
+  await parts.keeper.catchUp([], 0);
+  await new Promise((resolve) => setTimeout(resolve, MAKING_MS));
+  try {
+    return await read();
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+/** Making empty tables takes some 20 ms. */
+const MAKING_MS = 200;
+
+function isMissing(error: unknown): boolean {
+  return error instanceof IndexError && error.message.includes("no such table");
+}
+
+function asUnavailable(error: unknown): unknown {
+  if (!(error instanceof IndexError)) return error;
+  const detail = "the search tables do not answer; entries can be listed without a filter";
+  return new ProblemError("search_unavailable", detail, { cause: error });
+}
