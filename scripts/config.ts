@@ -10,6 +10,7 @@ import { APPROVAL_HOURS, APPROVAL_HOURS_MAX } from "../storage/flow/approvals.ts
 import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isNetwork } from "../storage/networks.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
+import { readAudit } from "./config/audit.ts";
 import type {
   Config,
   GatewayConfig,
@@ -69,6 +70,7 @@ const KEYS = [
   "RATE_PER_ADDRESS",
   "RATE_REFUSED",
   "REQUESTS_MAX",
+  ...(["AUDIT_HOURS", "AUDIT_SHARE", "AUDIT_PAUSE_SECONDS"] as const),
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -147,6 +149,7 @@ export function readCommand(
       tls: readTlsFiles(settings, base),
       corsOrigins: readOrigins(settings, "CORS_ORIGINS"),
       limits: readLimits(settings),
+      audit: readAudit(settings, s3 !== null),
       issuers: readIssuers(settings.text("OIDC"), base, privateAddressesAllowed),
       privateAddressesAllowed,
     },

@@ -12,6 +12,8 @@ export interface Env {
   readonly PAGE_SESSIONS: DurableObjectNamespace;
   /** Writes the search tables. */
   readonly SEARCH: DurableObjectNamespace;
+  /** Checks the instance over and over. */
+  readonly AUDITOR: DurableObjectNamespace;
   /** The way out that refuses loopback and private addresses; not there on an edge. */
   readonly OUTSIDE?: Fetcher;
   /** A folder for verifier keys; not there on an edge. */
@@ -58,6 +60,11 @@ export interface Env {
   /** `on`: what lowers a guard needs a second administrator's approval, within so many hours. */
   readonly INDELIBLE_TWO_PERSON?: string;
   readonly INDELIBLE_APPROVAL_HOURS?: string;
+  /** Everything is audited once in so many hours, at so many percent of a core's time. */
+  readonly INDELIBLE_AUDIT_HOURS?: string;
+  readonly INDELIBLE_AUDIT_SHARE?: string;
+  /** Between audits of everything that follow each other; not set: one in `INDELIBLE_AUDIT_HOURS`. */
+  readonly INDELIBLE_AUDIT_PAUSE_SECONDS?: string;
 }
 
 /** A binding that is missing or wrong; the message begins with its name. */

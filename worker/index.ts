@@ -1,4 +1,4 @@
-/** The worker: the HTTP side as default export, the operator's entry point, and the ledger. */
+/** The worker: the HTTP side as default export, the operator's entry point, the ledger, and its guard. */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApp } from "./app.ts";
 import { textOf, type Env } from "./env.ts";
@@ -10,6 +10,7 @@ import { searchKeeperOf } from "./search/parts.ts";
 import { access, openServices, reportProblem } from "./services.ts";
 import { sessionsOf } from "./session/page-sessions.ts";
 
+export { Auditor } from "./audit/auditor.ts";
 export { Ledger } from "./ledger.ts";
 export { Search } from "./search/keeper.ts";
 export { IssuerKeys } from "./oidc/issuer-keys.ts";

@@ -3,6 +3,8 @@
  * thrown error would lose its class. So every answer is a Result, and every refusal a Problem.
  */
 import type { AccessRecord } from "../storage/flow/access-events.ts";
+import type { Finding } from "../storage/log/findings.ts";
+import type { AuditFinished } from "../storage/log/system-events.ts";
 import type { SealRow } from "../storage/ports.ts";
 
 /** Stable codes of API.md §4; `worker/problem.ts` has the one table from code to status. */
@@ -17,6 +19,7 @@ export type ProblemCode =
   | "token_unknown"
   | "approval_unknown"
   | "seal_unknown"
+  | "audit_unknown"
   | "route_unknown"
   | "method_not_allowed"
   | "request_timeout"
@@ -160,18 +163,19 @@ export type Asker = Principal | { readonly operator: string };
 
 export interface Readiness {
   readonly state: "ready" | "taking, not sealing" | "not taking";
-  /** One item a part: index, vault, lock, clock, and each log that is in trouble. */
-  readonly parts: Readonly<
-    Record<
-      string,
-      {
-        readonly ok: boolean;
-        readonly problems: readonly string[];
-        /** When it last came to a verdict, of a part that is tested now and then. */
-        readonly tested_at?: string;
-      }
-    >
-  >;
+  /** One item a part: index, vault, lock, clock, audit, and each log that is in trouble. */
+  readonly parts: Readonly<Record<string, ReadinessPart>>;
+}
+
+/** What audits have found changes nothing about whether entries are taken and sealed. */
+export interface ReadinessPart {
+  readonly ok: boolean;
+  readonly problems: readonly string[];
+  /** When it last came to a verdict, of a part that is tested now and then. */
+  readonly tested_at?: string;
+  /** Of the part `audit`; the age is that of the last look at everything, null before the first. */
+  readonly open_findings?: number;
+  readonly last_pass_age_seconds?: number | null;
 }
 
 export interface MadeToken {
@@ -265,6 +269,12 @@ export interface LedgerApi {
     readonly sealed: boolean;
     readonly unsealed: Readonly<Record<string, number>>;
   }>;
+}
+
+/** What the guard asks of the ledger: both throw where it does not answer. */
+export interface LedgerForGuard {
+  condition(): Promise<readonly Finding[]>;
+  recordAudit(fields: AuditFinished, by: string): Promise<Result<null>>;
 }
 
 export interface Bootstrap {

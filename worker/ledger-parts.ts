@@ -14,6 +14,7 @@ import { ID_RANDOM_BYTES, makeId } from "../storage/token.ts";
 import { LibsqlIndex } from "../storage/index/index.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import type { Alarm } from "../storage/ports.ts";
+import { SealNotes } from "./audit/seal-notes.ts";
 import { indexConfigOf, integerOf, oneOf, textOf, vaultConfigOf, type Env } from "./env.ts";
 import { StorageMemo } from "./memo.ts";
 import { report } from "./report.ts";
@@ -37,6 +38,7 @@ export async function ledgerParts(
   storage: DurableObjectStorage,
   observer: Observer,
 ): Promise<LedgerParts> {
+  const seals = new SealNotes(env);
   return {
     observer,
     index: new LibsqlIndex(indexConfigOf(env)),
@@ -51,11 +53,12 @@ export async function ledgerParts(
     sha256,
     verify: webCryptoVerify(),
     randomBytes: (length) => randomBytes(length),
+    sealed: (log) => seals.add(log),
     report,
   };
 }
 
-function replacedKeysOf({ INDELIBLE_REPLACED_LOG_KEYS: texts = "" }: Env): Uint8Array[] {
+export function replacedKeysOf({ INDELIBLE_REPLACED_LOG_KEYS: texts = "" }: Env): Uint8Array[] {
   return texts
     .split(",")
     .filter((text) => text !== "")

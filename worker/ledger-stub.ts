@@ -3,7 +3,7 @@
  * belongs to is decided here.
  */
 import type { Env } from "./env.ts";
-import type { LedgerApi } from "./ledger-api.ts";
+import type { LedgerApi, LedgerForGuard } from "./ledger-api.ts";
 import { ProblemError } from "./problem.ts";
 
 const SHARD = "0";
@@ -16,6 +16,11 @@ export function ledgerOf(env: Env): LedgerApi {
   // A stub has a method for each of the object's, with answers as promises of copies: just what LedgerApi says.
   const stub = env.LEDGER.get(env.LEDGER.idFromName(SHARD)) as unknown as LedgerApi;
   return new Proxy(stub, { get: (target, name) => calling(target, name as keyof LedgerApi) });
+}
+
+/** The same for the guard, which runs beside it. */
+export function ledgerForGuard(env: Env): LedgerForGuard {
+  return env.LEDGER.get(env.LEDGER.idFromName(SHARD)) as unknown as LedgerForGuard;
 }
 
 /**

@@ -8,12 +8,15 @@ import { AccessLog } from "../storage/flow/access-log.ts";
 import { Administration, type Outcome } from "../storage/flow/administration.ts";
 import type { Decision } from "../storage/flow/approvals.ts";
 import { sleepAtMost } from "../storage/flow/commit.ts";
-import { Ledger as LedgerFlow, refusalOf } from "../storage/flow/ledger.ts";
+import { Ledger as LedgerFlow } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
 import type { LogState } from "../storage/flow/state.ts";
 import { LibsqlTokenUses } from "../storage/index/token-uses.ts";
 import { SYSTEM_LOG } from "../storage/log/entry.ts";
+import type { Finding } from "../storage/log/findings.ts";
+import { auditFinished, type AuditFinished } from "../storage/log/system-events.ts";
 import type { SealRow } from "../storage/ports.ts";
+import { auditReadiness, tellAuditor } from "./audit/auditor-stub.ts";
 import type { Env } from "./env.ts";
 import { InstanceFiles } from "./instance-files.ts";
 import type {
@@ -22,12 +25,12 @@ import type {
   Asker,
   Bootstrap,
   LedgerApi,
+  LedgerForGuard,
   LogStatus,
   MadeLog,
   NewLog,
   NewToken,
   Principal,
-  Problem,
   Readiness,
   Result,
   TokenRotation,
@@ -46,6 +49,8 @@ import {
   madeToken,
   tokenStatus,
 } from "./ledger-tokens.ts";
+import { ledgerCondition } from "./ledger-condition.ts";
+import { problemOf } from "./ledger-problem.ts";
 import { LockWatch } from "./lock-watch.ts";
 import { readiness } from "./readiness.ts";
 import { report } from "./report.ts";
@@ -76,7 +81,7 @@ interface Started {
   readonly uses: TokenUseKeeper;
 }
 
-export class Ledger extends DurableObject<Env> implements LedgerApi {
+export class Ledger extends DurableObject<Env> implements LedgerApi, LedgerForGuard {
   #starting: Promise<Started> | null = null;
   #started: Started | null = null;
   /** Why the last start failed; null while none has. */
@@ -241,7 +246,14 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
       this.#start().catch(() => {}),
     );
     const { sealSeconds } = ledgerSettings(this.env);
-    return readiness(this.#started, this.#startProblem, await this.#partsOnce(), sealSeconds);
+    const audit = auditReadiness(this.env);
+    return readiness(
+      this.#started,
+      this.#startProblem,
+      await this.#partsOnce(),
+      sealSeconds,
+      audit,
+    );
   }
 
   async metrics(): Promise<string> {
@@ -250,6 +262,19 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
       this.#start().catch(() => {}),
     );
     return this.#metrics.text(this.#started, Date.now());
+  }
+
+  /** For the guard, which keeps what was found last where this throws. */
+  async condition(): Promise<Finding[]> {
+    return ledgerCondition(await this.#start(), ledgerSettings(this.env).sealSeconds);
+  }
+
+  /** Puts the result of an audit on record, once; durable on return. */
+  recordAudit(fields: AuditFinished, by: string) {
+    return this.#answer(async ({ ledger }) => {
+      await ledger.appendSystem(by, [auditFinished(fields, by)]);
+      return null;
+    });
   }
 
   bootstrap(first: Bootstrap) {
@@ -336,6 +361,7 @@ export class Ledger extends DurableObject<Env> implements LedgerApi {
     const access = new AccessLog(ledger, parts);
     this.#started = { parts, ledger, administration, access, lock, uses };
     this.#startProblem = null;
+    void tellAuditor(this.env, []);
     await lock.begin();
     // Not awaited: a log that is asked for is opened at once, the others in their turn.
     void openAll(ledger).catch((error: unknown) => {
@@ -359,23 +385,4 @@ function assertNotFrozen({ frozen }: LogState): void {
 
 function logFields({ name, retentionDays, description, public: isPublic }: NewLog) {
   return { log: name, retention_days: retentionDays, description, public: isPublic };
-}
-
-function problemOf(error: unknown): Problem {
-  const refusal = refusalOf(error);
-  if (refusal === null) {
-    report("error", "a call failed for no known reason", { reason: describe(error) });
-    return { code: "internal_error", detail: "the instance failed; its log says why" };
-  }
-  const { code, message: detail, errors, retryAfterSeconds } = refusal;
-  return {
-    code,
-    detail,
-    ...(errors === undefined ? {} : { errors }),
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-  };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -29,6 +29,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   entry_unknown: { status: 404, title: "There is no such entry" },
   token_unknown: { status: 404, title: "There is no such token" },
   approval_unknown: { status: 404, title: "There is no such approval" },
+  audit_unknown: { status: 404, title: "There is no such audit" },
   seal_unknown: { status: 404, title: "There is no such seal" },
   route_unknown: { status: 404, title: "There is no such address" },
   method_not_allowed: { status: 405, title: "This address does not take that method" },

@@ -29,13 +29,19 @@ export async function readiness(
   startProblem: string | null,
   { index, vault }: LedgerParts,
   sealSeconds: number,
+  audit: Promise<Part>,
 ): Promise<Readiness> {
   const clock = started?.ledger.clock;
-  const [indexHealth, vaultProblems] = await Promise.all([
+  const [indexHealth, vaultProblems, auditPart] = await Promise.all([
     checkIndex(index),
     problemsOf(clock === undefined ? vault.nowMs() : clock.check("start")),
+    audit,
   ]);
-  const parts: Record<string, Part> = { index: indexHealth, vault: part(vaultProblems) };
+  const parts: Record<string, Part> = {
+    index: indexHealth,
+    vault: part(vaultProblems),
+    audit: auditPart,
+  };
   if (started === null) {
     parts["ledger"] = part([startProblem ?? "not started yet"]);
     return { state: "not taking", parts };

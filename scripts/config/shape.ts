@@ -1,4 +1,5 @@
 /** What a configuration is, once it has been read and checked (`scripts/config.ts`). */
+import type { AuditConfig } from "./audit.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config extends S3Credentials {
@@ -69,6 +70,7 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   /** Limits of the worker that were given, by the names of its variables; `worker/limits.ts` has the defaults. */
   readonly limits: Readonly<Record<string, string>>;
+  readonly audit: AuditConfig;
   /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
   readonly issuers: string | null;
   /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */

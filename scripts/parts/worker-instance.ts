@@ -166,11 +166,20 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_TWO_PERSON: config.twoPerson ? "on" : "off",
     INDELIBLE_APPROVAL_HOURS: String(config.approvalHours),
     ...config.limits,
+    ...auditVars(config),
     INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,
     INDELIBLE_LIBSQL_URL: stores.index.url,
     INDELIBLE_SEARCH_URL: stores.index.search.url,
+  };
+}
+
+function auditVars({ audit }: Config): Record<string, string> {
+  return {
+    INDELIBLE_AUDIT_HOURS: String(audit.hours),
+    INDELIBLE_AUDIT_SHARE: String(audit.share),
+    INDELIBLE_AUDIT_PAUSE_SECONDS: String(audit.pauseSeconds ?? ""),
   };
 }
 

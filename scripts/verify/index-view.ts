@@ -3,10 +3,10 @@
  * heads are read as they stand, without waiting for a write under way.
  */
 import type { IndexView } from "../../storage/flow/verify-index.ts";
-import { asIndexError } from "../../storage/index/connection.ts";
+import { readHeads } from "../../storage/index/heads.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { dropped } from "./garbage.ts";
-import { IndexError, type IndexHead } from "../../storage/ports.ts";
+import { IndexError } from "../../storage/ports.ts";
 
 export interface IndexAddress {
   readonly url: string;
@@ -26,7 +26,7 @@ export function openIndexView({ url, readToken }: IndexAddress): IndexView {
     },
     tiles: (log) => index.tiles(log),
     seals: (log, range) => unlessEmpty(() => index.seals(log, range), []),
-    heads: () => unlessEmpty(() => readHeads(index), new Map()),
+    heads: () => unlessEmpty(() => readHeads(index.connection), new Map()),
   };
 }
 
@@ -41,19 +41,3 @@ async function unlessEmpty<T>(read: () => Promise<T>, nothing: T): Promise<T> {
 }
 
 const NO_TABLE = /no such table/;
-
-async function readHeads({ connection }: LibsqlIndex): Promise<Map<string, IndexHead>> {
-  const sql = "SELECT log, size, leaf, frontier, time FROM head";
-  const heads = new Map<string, IndexHead>();
-  try {
-    const { rows } = await connection.client.execute(sql);
-    for (const row of rows) {
-      const [size, leaf] = [Number(row["size"]), String(row["leaf"])];
-      const [frontier, time] = [String(row["frontier"]), String(row["time"])];
-      heads.set(String(row["log"]), { size, leaf, frontier, time });
-    }
-  } catch (error) {
-    throw asIndexError(error, "nothing");
-  }
-  return heads;
-}

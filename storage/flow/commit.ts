@@ -12,7 +12,11 @@ const RESEND_PAUSE_MS = 10;
 const RESEND_PAUSE_MS_MAX = 1_000;
 
 /** The leaf (hex) that the index keeps of an entry; empty where it has none. */
-export async function leafAt(index: Index, log: string, seq: number): Promise<string> {
+export async function leafAt(
+  index: Pick<Index, "chunks">,
+  log: string,
+  seq: number,
+): Promise<string> {
   const range = { from: seq, to: seq + 1, bytesMax: 1 };
   const [chunk] = await index.chunks(log, range);
   if (chunk === undefined) return "";

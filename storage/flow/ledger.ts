@@ -24,7 +24,6 @@ import { SystemLocks } from "./system-locks.ts";
 import { Unproven } from "./unproven.ts";
 
 export type { LedgerHooks } from "./key-ring.ts";
-export { refusalOf } from "./refusal.ts";
 
 /** How many logs are opened at once in the background: each costs some requests to the vault. */
 const OPENING_MAX = 4;

@@ -163,6 +163,7 @@ export class Sealer {
       schedule.retryMs = RETRY_MS_MIN;
       schedule.notBeforeMs = 0;
       schedule.lastError = null;
+      this.#parts.sealed?.(log);
     } catch (error) {
       schedule.lastError = error instanceof Error ? error.message : String(error);
       schedule.notBeforeMs = this.#parts.clock.nowMs() + schedule.retryMs;

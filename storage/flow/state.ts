@@ -104,6 +104,8 @@ export interface Parts {
   randomBytes(length: number): Uint8Array;
   /** Counts what happens; nobody where it is not given. */
   readonly observer?: Observer;
+  /** Told after each seal of a log, for whoever wants to look at it: must return at once and not throw. */
+  sealed?(log: string): void;
   /** Structured log line: never a token, body or event. */
   report(level: "info" | "warn" | "error", message: string, fields?: Record<string, unknown>): void;
 }

@@ -20,19 +20,15 @@ import {
 } from "../ports.ts";
 import { assertCommit, buildCommit } from "./commit.ts";
 import { Connection, type LibsqlOptions, refusedStatement } from "./connection.ts";
+import { headsInPages } from "./heads.ts";
 import { readChunks, readEvents, tileReader } from "./read.ts";
 import { explainRefusal } from "./refusal.ts";
-import { integerOf, textOf } from "./row.ts";
 import { seal } from "./schema.ts";
 
 export type { LibsqlOptions } from "./connection.ts";
 
 /** Records forgotten in one transaction: some 20 ms, in which no commit can run. */
 const FORGET_ROWS_MAX = 1_000;
-
-/** Heads in one answer: a name of 64, a leaf of 64, a time of 24 and at most 53 roots of 64 bytes, 7.1 MB of sqld's 10. */
-const HEADS_MAX = 2_000;
-const HEADS = `SELECT log, size, leaf, frontier, time FROM head WHERE log > ? ORDER BY log LIMIT ${HEADS_MAX}`;
 
 export class LibsqlIndex implements Index {
   /** For `health.ts` and tests; flows use the methods. */
@@ -42,20 +38,12 @@ export class LibsqlIndex implements Index {
     this.connection = new Connection(options);
   }
 
-  async heads(): Promise<Map<string, IndexHead>> {
-    const heads = new Map<string, IndexHead>();
-    for (let last = ""; ;) {
-      // A write transaction waits for every write that sqld has begun, also one whose caller is dead.
-      const [answer] = await this.#write([{ sql: HEADS, args: [last] }]);
-      for (const row of answer!.rows) {
-        last = textOf(row, "log");
-        heads.set(last, {
-          ...{ size: integerOf(row, "size"), leaf: textOf(row, "leaf") },
-          ...{ frontier: textOf(row, "frontier"), time: textOf(row, "time") },
-        });
-      }
-      if (answer!.rows.length < HEADS_MAX) return heads;
-    }
+  heads(): Promise<Map<string, IndexHead>> {
+    // A write transaction waits for every write that sqld has begun, also one whose caller is dead.
+    return headsInPages(async (statement) => {
+      const [answer] = await this.#write([statement]);
+      return answer!;
+    });
   }
 
   async commit(chunks: readonly ChunkCommit[]): Promise<CommitResult> {

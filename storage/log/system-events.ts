@@ -92,6 +92,40 @@ export interface ApprovalDecided {
   readonly reason: string;
 }
 
+/** The place of a finding; `object` and `version` in the vault. */
+export interface FoundPlace {
+  readonly code: string;
+  readonly log: string | null;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly object: string | null;
+  readonly version: string | null;
+}
+
+/**
+ * The result of an audit that was asked for or was due: of entries [`from`, `to`) of `log`, null for all. `passes` is how many
+ * looks at everything it tells of; `findings` are the first of `finding_count`. Nothing follows from it.
+ */
+export interface AuditFinished {
+  readonly id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly why: string | null;
+  readonly log: string | null;
+  readonly from: number | null;
+  readonly to: number | null;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly duration_ms: number;
+  readonly passes: number;
+  readonly logs: number;
+  readonly batches: number;
+  readonly entries: number;
+  readonly unsealed: number;
+  readonly finding_count: number;
+  readonly findings: readonly FoundPlace[];
+}
+
 export const INSTANCE_FORMAT = "indelible/1";
 
 /** Each builder takes the fields and the `by` of who asked: the instance itself unless given. */
@@ -131,9 +165,24 @@ export const approvalGranted = (fields: ApprovalDecided, by?: string): Event =>
 export const approvalRefused = (fields: ApprovalDecided, by?: string): Event =>
   systemEvent("approval.refused", { ...fields }, by);
 
+/** The id is the audit's: sent again, it is still one entry. */
+export const auditFinished = (fields: AuditFinished, by?: string): Event =>
+  systemEvent(
+    "audit.finished",
+    { ...fields, findings: fields.findings.map((place) => ({ ...place })) },
+    by,
+    `audit-${fields.id}`,
+  );
+
 /** An event of the instance's own, made by the rules for everyone's: what builders gave is parsed and checked again. */
-function systemEvent(action: string, details: { [name: string]: Json }, by = "system"): Event {
-  return parseEvent(parseJson(encodeJson({ action, actor: actorOf(by), details })));
+function systemEvent(
+  action: string,
+  details: { [name: string]: Json },
+  by = "system",
+  id?: string,
+): Event {
+  const event = { action, actor: actorOf(by), details, ...(id === undefined ? {} : { id }) };
+  return parseEvent(parseJson(encodeJson(event)));
 }
 
 /** Who asked, as an actor: the `by` of a line, cut to what an actor's id may hold. */
