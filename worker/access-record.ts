@@ -31,6 +31,9 @@ export type ReadAction =
   | "logs.list"
   | "tokens.list"
   | "approvals.list"
+  | "audits.list"
+  | "audit.read"
+  | "findings.list"
   | "tile.read";
 
 /** What a route is to `_access`: a read, or none because it writes an entry itself or shows nothing that is kept. */

@@ -49,6 +49,11 @@ export function may(principal: Principal, roles: readonly Role[], log: string): 
   return grantsOf(principal).some((grant) => hasRole(grant, roles) && isBound(grant, log));
 }
 
+/** True where one of the roles holds for every log: for `*`, which is how those are named that see the whole instance. */
+export function mayAll(principal: Principal, roles: readonly Role[]): boolean {
+  return grantsOf(principal).some((grant) => hasRole(grant, roles) && grant.logs.includes("*"));
+}
+
 export function assertUsable(principal: Principal | null): asserts principal is Principal {
   if (principal === null) throw unauthenticated();
 }

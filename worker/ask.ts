@@ -2,6 +2,7 @@
 import type { Sha256 } from "../storage/log/hash.ts";
 import type { Index, Vault } from "../storage/ports.ts";
 import type { ReadNote } from "./access-record.ts";
+import type { AuditorApi } from "./audit/auditor-api.ts";
 import type { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
@@ -20,6 +21,7 @@ import type { Query } from "./query.ts";
 /** What stands behind the HTTP side. Made anew for each request where a part may not be shared by several. */
 export interface Services {
   readonly ledger: LedgerApi;
+  readonly auditor: AuditorApi;
   readonly index: () => Index;
   readonly vault: () => Vault;
   /** Null where there are no search tables. */

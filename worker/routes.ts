@@ -5,6 +5,7 @@
 import { READERS, ROLES, type Rule } from "./access.ts";
 import type { Recorded } from "./access-record.ts";
 import type { Ask } from "./ask.ts";
+import { getAudit, listAudits, listFindings, requestAudit } from "./routes/audits.ts";
 import { decideApproval, listApprovals } from "./routes/approvals.ts";
 import { answerDescription } from "./openapi/document.ts";
 import { append } from "./routes/append.ts";
@@ -32,6 +33,7 @@ export interface Route {
 
 const ANYONE: Rule = { for: "anyone" };
 const ADMIN: Rule = { for: "token", roles: ["admin"] };
+const AUDITOR: Rule = { for: "token", roles: ["auditor"] };
 const ANY_TOKEN: Rule = { for: "token", roles: ROLES };
 const ANY_OF_LOG: Rule = { for: "log", roles: ROLES };
 const READ: Rule = { for: "log", roles: READERS };
@@ -85,6 +87,10 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/v1/session", ANYONE, "no read", getSession),
   route("POST", "/v1/session", ANYONE, "no read", signIn),
   route("DELETE", "/v1/session", ANYONE, "no read", signOut),
+  route("POST", "/v1/audits", AUDITOR, "no read", requestAudit),
+  route("GET", "/v1/audits", AUDITOR, "audits.list", listAudits, ["limit", "cursor"]),
+  route("GET", "/v1/audits/:audit", AUDITOR, "audit.read", getAudit),
+  route("GET", "/v1/findings", AUDITOR, "findings.list", listFindings),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, "checkpoint.read", tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, "tile.read", tlogTile),
   route("GET", "/healthz", ANYONE, "no read", healthz),

@@ -7,6 +7,7 @@ import { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
 import type { Services } from "./ask.ts";
+import { auditorOf } from "./audit/auditor-stub.ts";
 import { AnswerRoom } from "./answer-room.ts";
 import { BodyRooms } from "./body-room.ts";
 import { indexConfigOf, issuersOf, vaultConfigOf, type Env } from "./env.ts";
@@ -76,6 +77,7 @@ function textsOf(list: string | undefined): string[] {
 export function openServices(env: Env, later: Services["later"]): Services {
   return {
     ledger: ledgerOf(env),
+    auditor: auditorOf(env),
     index: () => new LibsqlIndex(indexConfigOf(env)),
     search: () => searchPartsOf(env, () => new LibsqlIndex(indexConfigOf(env)).connection),
     vault: () => new MinioVault(vaultConfigOf(env)),

@@ -36,6 +36,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     twoPerson: false,
     approvalHours: 24,
     limits: {},
+    audit: { hours: 24, share: 2, pauseSeconds: 60 },
   });
 });
 
@@ -56,6 +57,16 @@ test("a store of one's own needs all its keys and the retention of the instance'
   for (const key of Object.keys(STORE)) {
     refused({ ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "1", [key]: "" }, key);
   }
+});
+
+test("audits follow each other on local stores, and come once in so many hours where reads are paid for", () => {
+  const store = { ...STORE, INDELIBLE_SYSTEM_RETENTION_DAYS: "1" };
+  assert.equal(read([], store).audit.pauseSeconds, null);
+  const set = { INDELIBLE_AUDIT_HOURS: "6", INDELIBLE_AUDIT_PAUSE_SECONDS: "600" };
+  assert.deepEqual(read([], { ...store, ...set }).audit, { hours: 6, share: 2, pauseSeconds: 600 });
+  refused({ INDELIBLE_AUDIT_HOURS: "0" }, "INDELIBLE_AUDIT_HOURS");
+  refused({ INDELIBLE_AUDIT_SHARE: "101" }, "INDELIBLE_AUDIT_SHARE");
+  refused({ INDELIBLE_AUDIT_PAUSE_SECONDS: "1m" }, "INDELIBLE_AUDIT_PAUSE_SECONDS");
 });
 
 test("an administrator's key is for a store of one's own, and needs its secret", () => {

@@ -28,6 +28,9 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/logs": ["logs.list", { count: 1 }],
   "GET /v1/tokens": ["tokens.list", { count: 1 }],
   "GET /v1/approvals": ["approvals.list", { count: 0 }],
+  "GET /v1/audits": ["audits.list", { count: 1 }],
+  "GET /v1/audits/:audit": ["audit.read", { count: 1 }],
+  "GET /v1/findings": ["findings.list", { count: 0 }],
   "GET /tlog/:log/checkpoint": ["checkpoint.read", {}],
   "GET /tlog/:log/tile/:rest{.+}": ["tile.read", { tile: "tile/0/000.p/3", count: 3 }],
 };

@@ -31,6 +31,10 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/session": "anyone",
   "POST /v1/session": "anyone",
   "DELETE /v1/session": "anyone",
+  "POST /v1/audits": ["auditor"],
+  "GET /v1/audits": ["auditor"],
+  "GET /v1/audits/:audit": ["auditor"],
+  "GET /v1/findings": ["auditor"],
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
@@ -58,18 +62,25 @@ export function bodyOf(name: string): unknown {
   if (name === "POST /v1/logs") return { name: "acme.new", retention_days: 1 };
   if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
   if (name.endsWith("/rotate")) return {};
+  if (name === "POST /v1/audits") return { log: LOG };
   if (name === "POST /v1/approvals/:id") return { decision: "refuse" };
   return undefined;
 }
 
 /** A path of the route that leads to something. */
-export function pathOf({ path }: Route, log: string, tokenId = "abcdefghijkl"): string {
+export function pathOf(
+  { path }: Route,
+  log: string,
+  tokenId = "abcdefghijkl",
+  auditId = "1",
+): string {
   const query = path.endsWith("/consistency") ? "?from=1&to=3" : "";
   const filled = path
     .replace(":log", log)
     .replace(":seq", "1")
     .replace(":first", "0")
     .replace(":id", tokenId)
+    .replace(":audit", auditId)
     .replace(":rest{.+}", "0/000.p/3");
   return filled + query;
 }

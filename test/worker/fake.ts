@@ -20,10 +20,12 @@ import { Networks } from "../../storage/networks.ts";
 import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
 import { MemoryVault } from "../vault/memory-vault.ts";
+import { FakeAuditor } from "./fake-auditor.ts";
 import { FakeLedger } from "./fake-ledger.ts";
 
 export interface Fake {
   readonly ledger: FakeLedger;
+  readonly auditor: FakeAuditor;
   readonly index: MemoryIndex;
   readonly vault: MemoryVault;
   readonly services: Services;
@@ -55,9 +57,12 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   const ledger = await FakeLedger.start(index, vault);
   for (const name of ["_system", "_access", LOG, OTHER_LOG]) ledger.addLog(name, false);
   ledger.addLog(PUBLIC_LOG, true);
+  const auditor = new FakeAuditor();
+  // The audit that `pathOf` leads to.
+  auditor.add({ log: LOG });
   const reported: ProblemError[] = [];
   const services: Services = {
-    ledger,
+    ...{ ledger, auditor },
     index: () => index,
     search: () => null,
     vault: () => vault,
@@ -81,7 +86,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   };
   const app = createApp(() => services);
   return {
-    ...{ ledger, index, vault, services, reported },
+    ...{ ledger, auditor, index, vault, services, reported },
     token(roles, logs = [LOG]) {
       const { id, token } = makeToken(services.randomBytes(TOKEN_RANDOM_BYTES));
       ledger.addToken(id, token, roles, logs);

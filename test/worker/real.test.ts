@@ -57,6 +57,7 @@ async function sizeOf(log: string): Promise<number> {
 }
 
 let writer: string;
+let auditId: string;
 
 before(async () => {
   instance = await startInstance();
@@ -70,6 +71,9 @@ before(async () => {
     const path = `/v1/logs/${name}/entries?ack=sealed`;
     await json(await ask("POST", path, { token: writer, body }), 201);
   }
+  const { token } = await newToken(["auditor"], [LOG]);
+  const asked = await ask("POST", "/v1/audits", { token, body: { log: LOG } });
+  auditId = (await json<{ id: string }>(asked, 202)).id;
 });
 
 after(async () => {
@@ -83,7 +87,7 @@ test("every route: each role for its own log, a foreign one, an absent one, and 
       const allowed = ALLOWED[nameOf(route)]!;
       const body = bodyOf(nameOf(route));
       const call = (log: string, by?: string) =>
-        ask(route.method, pathOf(route, log, id), { token: by, body });
+        ask(route.method, pathOf(route, log, id, auditId), { token: by, body });
       const what = `${role} ${nameOf(route)}`;
       const own = await call(LOG, token);
       const may = allowed === "anyone" || allowed.includes(role);
@@ -301,7 +305,7 @@ test("other methods, unknown addresses and parameters are refused", async () => 
     assert.equal(response.status, 405);
     assert.deepEqual(response.headers.get("allow")!.split(", ").sort(), ["GET", "POST"]);
   }
-  assert.equal((await problemIn(await ask("GET", "/v1/audits"))).code, "route_unknown");
+  assert.equal((await problemIn(await ask("GET", "/v1/nothing"))).code, "route_unknown");
   const token = instance.tokens.demo;
   const response = await ask("GET", "/v1/logs/demo/entries?limitt=1", { token });
   assert.equal((await problemIn(response)).errors![0]!.pointer, "?limitt");

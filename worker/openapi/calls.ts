@@ -2,6 +2,7 @@
 import { NDJSON_TYPE, TEXT_TYPE } from "../answer.ts";
 import { ARRAY_EVENTS_MAX } from "../events.ts";
 import { METRICS_TYPE } from "../metrics.ts";
+import { AuditRequestShape } from "../routes/audits.ts";
 import { DecisionShape } from "../routes/approvals.ts";
 import { LogChangeShape, NewLogShape } from "../routes/logs.ts";
 import { SignInShape } from "../routes/session.ts";
@@ -159,6 +160,30 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     answers: { 200: json(ref("Session")) },
   },
   "DELETE /v1/session": { id: "signOut", summary: "Ends the page's session", answers: { 204: {} } },
+  "POST /v1/audits": {
+    id: "requestAudit",
+    summary: "Audits all logs, one, or the entries from `from` up to, not including, `to` of one",
+    body: json(schemaOf(AuditRequestShape)),
+    isBodyOptional: true,
+    answers: { 202: json(ref("Audit")) },
+  },
+  "GET /v1/audits": {
+    id: "listAudits",
+    summary: "Audits, newest first, with the first of their findings",
+    answers: { 200: json(page("audits", ref("Audit"))) },
+  },
+  "GET /v1/audits/:audit": {
+    id: "getAudit",
+    summary: "One audit: what was asked for, looked at and found",
+    answers: { 200: json(ref("Audit")) },
+  },
+  "GET /v1/findings": {
+    id: "listFindings",
+    summary: "What is known to be wrong now",
+    answers: {
+      200: json(objectWith({ findings: listOf(ref("OpenFinding")), more: { type: "integer" } })),
+    },
+  },
   "GET /tlog/:log/checkpoint": {
     id: "getTlogCheckpoint",
     summary: "The sealed checkpoint, for transparency-log tools (c2sp.org/tlog-tiles)",

@@ -115,6 +115,7 @@ const IN_PATH: Readonly<Record<string, Schema>> = {
   seq: SEQ,
   first: SEQ,
   id: { type: "string", pattern: "^[0-9a-z]{12}$" },
+  audit: { type: "string", pattern: "^[0-9-]{1,40}$" },
 };
 
 const FLAG: Schema = { enum: ["", "true"] };

@@ -12,6 +12,7 @@ import {
   PARTY_TYPE_CHARS_MAX,
   TARGETS_MAX,
 } from "../../storage/log/event.ts";
+import { FINDING_CODES } from "../../storage/log/findings.ts";
 import { isLogName, LOG_NAME_CHARS_MAX } from "../../storage/log/entry.ts";
 import { isPattern } from "../../storage/token-rules.ts";
 import { PROBLEMS } from "../problem.ts";
@@ -137,6 +138,28 @@ const APPROVAL = objectWith({
   ...{ decided_by: orNull(STRING), decided_at: orNull(TIME), reason: orNull(STRING) },
 });
 
+/** API §6. */
+const FINDING = {
+  ...{ code: { enum: FINDING_CODES }, log: orNull(STRING), first: orNull(COUNT) },
+  ...{ last: orNull(COUNT), object: orNull(STRING), version: orNull(STRING) },
+  ...{ expected: STRING, found: STRING, hint: STRING },
+};
+
+const COVERAGE = objectWith({
+  ...{ logs: COUNT, entries: COUNT, batches: COUNT, bytes: COUNT, unsealed: COUNT, locks: COUNT },
+});
+
+const AUDIT = objectWith({
+  ...{ id: STRING, kind: { enum: ["scheduled", "requested", "sealed"] }, by: STRING },
+  scope: objectWith({ log: orNull(STRING), from: orNull(COUNT), to: orNull(COUNT) }),
+  state: { enum: ["waiting", "running", "finished", "failed"] },
+  ...{ why: orNull(STRING), asked_at: TIME, started_at: orNull(TIME), finished_at: orNull(TIME) },
+  ...{ duration_ms: { type: "number" }, work_ms: { type: "number" }, passes: COUNT },
+  /** Null for who may not see all that it looked at. */
+  coverage: orNull(COVERAGE),
+  ...{ findings: listOf(objectWith(FINDING)), finding_count: COUNT, unchecked: listOf(STRING) },
+});
+
 /** By name, under `components`. */
 export const SCHEMAS = {
   Event: EVENT,
@@ -150,6 +173,12 @@ export const SCHEMAS = {
   Log: LOG,
   Token: TOKEN,
   Approval: APPROVAL,
+  Audit: AUDIT,
+  OpenFinding: objectWith({
+    ...FINDING,
+    severity: { enum: ["critical", "warning"] },
+    ...{ since: TIME, seen: TIME },
+  }),
   /** Nothing has changed yet: a second administrator has to approve. */
   Waiting: objectWith({ approval: APPROVAL, sealed: BOOLEAN }),
   Consistency: objectWith({
