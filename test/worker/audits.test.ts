@@ -117,11 +117,11 @@ test("of an audit of all logs everybody sees what concerns him, and of others' l
   );
   const hidden = await fake.ask("GET", `/v1/audits/${foreign.id}`, { token: own });
   const absent = await fake.ask("GET", "/v1/audits/12345", { token: own });
-  const problems = [await problemIn(hidden), await problemIn(absent)];
-  assert.deepEqual(
-    problems.map(({ status, code, detail }) => [status, code, detail]),
-    Array(2).fill([404, "audit_unknown", "there is no audit of this id"]),
-  );
+  for (const answer of [hidden, absent]) {
+    const { status, code, detail } = await problemIn(answer);
+    const expected = [404, "audit_unknown", "there is no audit of this id"];
+    assert.deepEqual([status, code, detail], expected);
+  }
 });
 
 test("the list comes in pages, the newest first, each run once", async () => {
