@@ -1,7 +1,7 @@
 /**
  * `npm run verify -- [DIR | --s3] [--vkey FILE]… [--checkpoint FILE]… [--log NAME] [--json]`: whether what lies in the
  * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
- * could not be looked at. Progress goes to standard error.
+ * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE…`: the same of what was taken home.
  */
 import { join } from "node:path";
 import { verifyAll } from "../../storage/flow/verify.ts";
@@ -9,6 +9,7 @@ import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { isLogName } from "../../storage/log/entry.ts";
 import { readCommand, type Config } from "../config.ts";
+import { verifyExport } from "./export.ts";
 import { dropped } from "./garbage.ts";
 import { openIndexView } from "./index-view.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./keys.ts";
@@ -19,7 +20,13 @@ import { Threads } from "./threads.ts";
 
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
+/** What may be verified beside a vault: a folder of such a name is written with its path. */
+const OTHERS = ["export"] as const;
+
 interface Asked {
+  /** Null: a vault. */
+  readonly other: (typeof OTHERS)[number] | null;
+  readonly files: readonly string[];
   readonly config: Config;
   readonly folder: string | null;
   readonly s3: boolean;
@@ -46,8 +53,12 @@ function readAsked(): Asked {
     log: { type: "string" },
     json: { type: "boolean" },
   });
-  if (words.length > 1) throw new InputError(`"${words[1]}": one folder at a time.`);
-  const [folder] = words;
+  const other = OTHERS.find((name) => name === words[0]) ?? null;
+  const files = other === null ? [] : words.slice(1).map((path) => userPath(path));
+  if (other === null && words.length > 1) {
+    throw new InputError(`"${words[1]}": one folder at a time.`);
+  }
+  const [folder] = other === null ? words : [];
   const s3 = flags["s3"] === true;
   if (s3 && folder !== undefined) throw new InputError("Either a folder or --s3, not both.");
   const log = (flags["log"] as string | undefined) ?? null;
@@ -56,6 +67,8 @@ function readAsked(): Asked {
     ((flags[name] ?? []) as string[]).map((path) => userPath(path));
   return {
     config,
+    other,
+    files,
     folder: folder === undefined ? null : userPath(folder),
     s3,
     vkeys: paths("vkey"),
@@ -75,6 +88,9 @@ async function main(asked: Asked): Promise<number> {
     );
   }
   const origin = instanceOriginOf(keys);
+  if (asked.other === "export") {
+    return verifyExport({ ...asked, keys, instanceOrigin: origin });
+  }
   const kept = await readKept(asked.checkpoints, keys, origin);
   return withSource({ ...asked, env: process.env, say }, async (source) => {
     const threads = await Threads.start({ index: source.index });

@@ -18,10 +18,18 @@ export const HASH_BYTES = 32;
 /** The `prev` of the first entry. */
 export const ZERO_HASH = "0".repeat(2 * HASH_BYTES);
 
+/** SHA-256 of bytes that come one after the other. */
+export interface Sha256Stream {
+  update(data: Uint8Array): Sha256Stream;
+  /** Once, after the last of them. */
+  digest(): Uint8Array;
+}
+
 const LEAF_PREFIX = 0;
 const NODE_PREFIX = 1;
 
 export const sha256: Sha256 = (data) => nobleSha256(data);
+export const newSha256 = (): Sha256Stream => nobleSha256.create();
 
 /** Lines are copied behind their prefix here; one room for all, since nothing in between can interrupt a hash. */
 const leafRoom = new Uint8Array(1 + 65_535);

@@ -1,0 +1,160 @@
+/** Taking the answer home: an export of a running instance that breaks off, goes on, and is checked offline by the command. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { after, before } from "node:test";
+import { formatVkey, parseVkey } from "../../storage/log/vkey.ts";
+import { startInstance, type TestInstance } from "../parts/instance.ts";
+import { call } from "./client.ts";
+import { runCommand } from "./command.ts";
+import { sealNow } from "./sealing.ts";
+import { makeToken } from "./tokens.ts";
+
+const LOG = "demo";
+/** Of 2 kB: more than a connection and all buffers on its way hold. */
+const ENTRIES = 6_000;
+
+let instance: TestInstance;
+let folder: string;
+const path = (query: string) => `/v1/logs/${LOG}/export?${query}`;
+const token = (): string => instance.tokens.demo;
+
+async function append(count: number): Promise<void> {
+  const padding = "x".repeat(1_500);
+  const events = Array.from({ length: count }, (_, n) =>
+    JSON.stringify({
+      action: n % 3 === 0 ? "invoice.paid" : "user.login",
+      actor: { id: `u-${n % 7}`, name: "=1+1" },
+      details: { n, padding },
+    }),
+  );
+  for (let at = 0; at < count; at += 1_000) {
+    const reply = await call(instance.url, `/v1/logs/${LOG}/entries`, {
+      token: token(),
+      body: events.slice(at, at + 1_000).join("\n"),
+      headers: { "content-type": "application/x-ndjson" },
+    });
+    assert.equal(reply.status, 201, reply.text);
+  }
+  await sealNow(instance.url, LOG, token());
+}
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "indelible-export-"));
+  instance = await startInstance({ env: { INDELIBLE_SEAL_SECONDS: "600" } });
+  await append(ENTRIES);
+});
+after(async () => {
+  await instance.stop();
+  await rm(folder, { recursive: true });
+});
+
+async function whole(query: string): Promise<string> {
+  const reply = await call(instance.url, path(query), { token: token() });
+  assert.equal(reply.status, 200, reply.text.slice(0, 500));
+  return reply.text;
+}
+
+/** What came of an export whose connection was cut after the first pieces, up to its last whole line; and its `to`. */
+async function brokenOff(query: string): Promise<{ text: string; to: string }> {
+  const leaving = new AbortController();
+  const headers = { authorization: `Bearer ${token()}` };
+  const reply = await fetch(instance.url + path(query), { headers, signal: leaving.signal });
+  const reader = reply.body!.getReader();
+  let text = "";
+  while (text.length < 1_000_000) {
+    const { value } = await reader.read();
+    text += new TextDecoder().decode(value, { stream: true });
+  }
+  leaving.abort();
+  return {
+    text: text.slice(0, text.lastIndexOf("\n") + 1),
+    to: reply.headers.get("indelible-to")!,
+  };
+}
+
+async function verifyExport(
+  ...texts: readonly string[]
+): Promise<{ code: number | null; stdout: string }> {
+  const files = texts.map((_, part) => join(folder, `part-${part}.jsonl`));
+  for (const [part, text] of texts.entries()) await writeFile(files[part]!, text);
+  return runCommand("verify", instance.dataDir, ["export", ...files]);
+}
+
+test("an export whose connection is cut goes on to the same records, while the log grows", async () => {
+  const query = "actor=u-3";
+  const uncut = (await whole(query)).trimEnd().split("\n");
+  const first = await brokenOff(query);
+  await append(100);
+  const lines = first.text.trimEnd().split("\n");
+  const { seq } = JSON.parse(lines.at(-1)!) as { seq: number };
+  const rest = await whole(`${query}&from=${seq + 1}&to=${first.to}`);
+  const more = rest.trimEnd().split("\n").slice(1, -1);
+  assert.ok(more.length > 0 && lines.length > 1);
+  assert.deepEqual([...lines, ...more], uncut.slice(0, -1));
+
+  const parts = await verifyExport(first.text, rest);
+  assert.equal(parts.code, 0, parts.stdout);
+  assert.match(parts.stdout, /857 hold, in 2 parts/);
+  assert.match(parts.stdout, /Not proven: that no entry which the filter asks for was left out/);
+  const cut = await verifyExport(first.text);
+  assert.equal(cut.code, 1);
+  assert.match(cut.stdout, /entry_missing/);
+});
+
+test("what was changed at home is found by the command, and what it cannot read is said", async () => {
+  const text = await whole("to=40");
+  const held = await verifyExport(text);
+  assert.equal(held.code, 0, held.stdout);
+  assert.match(held.stdout, /no entry from 0 to 39 is left out/);
+  const altered = await verifyExport(text.replace('\\"u-5\\"', '\\"u-6\\"'));
+  assert.equal(altered.code, 1);
+  assert.match(altered.stdout, /entry_altered {2}demo entry 5\n/);
+  const missing = await runCommand("verify", instance.dataDir, ["export", join(folder, "none")]);
+  assert.equal(missing.code, 2);
+  assert.match(missing.stderr, /cannot be read/);
+  const key = join(folder, "other.vkey");
+  await writeFile(key, `${await otherKey()}\n`);
+  const words = ["export", join(folder, "part-0.jsonl"), "--vkey", key];
+  const foreign = await runCommand("verify", instance.dataDir, words);
+  assert.match(foreign.stdout, /signature_invalid/);
+});
+
+/** The receipt key under the log key's name: no key that signs what is sealed. */
+async function otherKey(): Promise<string> {
+  const reply = await call(instance.url, `/v1/logs/${LOG}`, { token: token() });
+  const { origin, receipt_vkey } = reply.json<{ origin: string; receipt_vkey: string }>();
+  return formatVkey(origin, parseVkey(receipt_vkey).publicKey);
+}
+
+test("the other formats end with their count, and each export is on record before it begins", async () => {
+  const auditor = await makeToken(instance.url, instance.tokens.admin, {
+    roles: ["auditor"],
+    logs: ["_access"],
+  });
+  const size = async () => {
+    const reply = await call(instance.url, "/v1/logs/_access", { token: auditor.token });
+    return reply.json<{ size: number }>().size;
+  };
+  const csv = await whole("format=csv&action=invoice.*&to=30");
+  assert.match(csv, /\r\nEnd: 10 entries\. /);
+  assert.match(csv, /,u-0,,'=1\+1,/);
+  const from = await size();
+  const ocsf = await whole("format=ocsf&action=invoice.paid&to=30");
+  assert.equal(await size(), from + 1);
+  const events = ocsf
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, never>);
+  assert.equal(events.length, 11);
+  const reply = await call(instance.url, `/v1/logs/_access/entries/${from}`, {
+    token: auditor.token,
+  });
+  const { event } = reply.json<{ entry: { event: { action: string; details: object } } }>().entry;
+  assert.equal(event.action, "entries.export");
+  assert.deepEqual(event.details, {
+    ...{ first: 0, last: 29, status: 200 },
+    query: { action: "invoice.paid", format: "ocsf", to: "30" },
+  });
+});
