@@ -124,7 +124,7 @@ function Tree({
       </div>
     );
   }
-  const members = Object.entries(value) as [string, Json][];
+  const members = Object.entries<Json>(value as { readonly [name: string]: Json });
   const kind = Array.isArray(value) ? `list of ${members.length}` : `${members.length} members`;
   return (
     <details class="tree" open={depth < OPEN_DEPTH}>

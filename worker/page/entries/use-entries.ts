@@ -4,7 +4,7 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { EntriesPage, EntryItem, SealItem, SealsPage } from "../state/answers.ts";
-import { ApiProblem, getJson } from "../state/api.ts";
+import { getJson, type ApiProblem } from "../state/api.ts";
 import { useLoad, type Loaded } from "../state/load.ts";
 import { query } from "../state/place.ts";
 import { may } from "../state/session.ts";
