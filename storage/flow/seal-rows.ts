@@ -35,6 +35,9 @@ export type SealRowsState = {
   readonly toldBelow: number;
 };
 
+/** Behind all dates. */
+const ANY_DATE = "9999-12-31T23:59:59.000Z";
+
 const NO_ROWS: SealRowsState = { next: 0, newest: 0, without: [], toldBelow: 0 };
 
 export class SealRows {
@@ -81,7 +84,9 @@ export class SealRows {
 
   /** Compares the batch's row, if it has one; all rows below it were taken before. */
   async take(read: SlotBatch): Promise<Finding[]> {
-    const told = sealRowOf(read, "");
+    const asSealed = sealRowOf(read, "");
+    // A lock that does not hold was told: the row cannot have its date.
+    const told = read.lockFinding === null ? asSealed : { ...asSealed, retainUntil: ANY_DATE };
     this.#newest = told.first;
     const row = await this.peek();
     if (row?.first === told.first) return this.#compare(told);

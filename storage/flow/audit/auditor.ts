@@ -170,7 +170,6 @@ export class Auditor {
     const untilMs = this.#nowMs() + SLICE_MS;
     await this.#try("conditions", () => this.#conditions.ask());
     await this.#try("alerts", () => this.#context.book.tend());
-    await this.#try("record", () => this.#record());
     for (let steps = 0; steps < SLICE_STEPS_MAX; steps += 1) {
       const next = this.#next();
       if (next === null) break;
@@ -182,6 +181,7 @@ export class Auditor {
       if (this.#nowMs() >= untilMs) break;
       await parts.breathe?.();
     }
+    if (this.#runs.unrecorded.length > 0) await this.#try("record", () => this.#record());
     await this.#try("store", async () => {
       if (this.#nowMs() - this.#persistedMs >= PERSIST_MS) await this.#persist();
     });
@@ -246,6 +246,7 @@ export class Auditor {
       nowMs + IDLE_MS,
       this.#conditions.dueMs,
       this.#context.book.dueMs,
+      this.#runs.unrecorded.length > 0 ? this.#failures.retryMs("record") : Infinity,
       when("seals", this.#seals.dueMs, own),
       asked ? when("requested", this.#waitMs.requested, requested) : Infinity,
       when("scheduled", dueMs, own),
