@@ -34,6 +34,7 @@ export type ReadAction =
   | "audits.list"
   | "audit.read"
   | "findings.list"
+  | "sessions.list"
   | "tile.read";
 
 /** What a route is to `_access`: a read, or none because it writes an entry itself or shows nothing that is kept. */

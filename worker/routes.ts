@@ -15,8 +15,8 @@ import { healthz, metrics, readyz } from "./routes/health.ts";
 import { changeLog, createLog, getLog, listLogs } from "./routes/logs.ts";
 import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, getSealLock, listSeals, sealNow } from "./routes/seals.ts";
-import { getSession, signIn, signOut } from "./routes/session.ts";
 import { SEARCH_QUERY } from "./routes/search.ts";
+import { endSession, getSession, listSessions, signIn, signOut } from "./routes/session.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
@@ -91,6 +91,8 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/v1/audits", AUDITOR, "audits.list", listAudits, ["limit", "cursor"]),
   route("GET", "/v1/audits/:audit", AUDITOR, "audit.read", getAudit),
   route("GET", "/v1/findings", AUDITOR, "findings.list", listFindings),
+  route("GET", "/v1/sessions", ADMIN, "sessions.list", listSessions),
+  route("DELETE", "/v1/sessions/:id", ADMIN, "no read", endSession),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, "checkpoint.read", tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, "tile.read", tlogTile),
   route("GET", "/healthz", ANYONE, "no read", healthz),

@@ -69,6 +69,9 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   // Not from anywhere but the page, whatever the token.
   "POST /v1/session": { may: ROLES, status: 403, anyLog: true, open: true, body: () => ({}) },
   "DELETE /v1/session": { may: ROLES, status: 204, anyLog: true, open: true },
+  // For administrators of everything.
+  "GET /v1/sessions": { may: [], status: 200 },
+  "DELETE /v1/sessions/:id": { may: [], status: 204 },
   "GET /tlog/:log/checkpoint": { may: READ, status: 200 },
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },
   "GET /healthz": { may: ROLES, status: 200, anyLog: true, open: true },

@@ -31,6 +31,7 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/audits": ["audits.list", { count: 1 }],
   "GET /v1/audits/:audit": ["audit.read", { count: 1 }],
   "GET /v1/findings": ["findings.list", { count: 0 }],
+  "GET /v1/sessions": ["sessions.list", { count: 0 }],
   "GET /tlog/:log/checkpoint": ["checkpoint.read", {}],
   "GET /tlog/:log/tile/:rest{.+}": ["tile.read", { tile: "tile/0/000.p/3", count: 3 }],
 };

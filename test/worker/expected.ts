@@ -35,6 +35,8 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/audits": ["auditor"],
   "GET /v1/audits/:audit": ["auditor"],
   "GET /v1/findings": ["auditor"],
+  "GET /v1/sessions": ["admin"],
+  "DELETE /v1/sessions/:id": ["admin"],
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
@@ -52,6 +54,8 @@ export const BEYOND_ONE_LOG: readonly string[] = [
   "POST /v1/tokens/:id/rotate",
   "DELETE /v1/tokens/:id",
   "POST /v1/approvals/:id",
+  "GET /v1/sessions",
+  "DELETE /v1/sessions/:id",
   ...OPENED_BY_BODY,
 ];
 

@@ -159,6 +159,16 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     body: json(schemaOf(SignInShape)),
     answers: { 200: json(ref("Session")) },
   },
+  "GET /v1/sessions": {
+    id: "listSessions",
+    summary: "Who is signed in to the page, for administrators of everything",
+    answers: { 200: json(objectWith({ sessions: listOf({ type: "object" }) })) },
+  },
+  "DELETE /v1/sessions/:id": {
+    id: "endSession",
+    summary: "Signs somebody out of the page",
+    answers: { 204: {} },
+  },
   "DELETE /v1/session": { id: "signOut", summary: "Ends the page's session", answers: { 204: {} } },
   "POST /v1/audits": {
     id: "requestAudit",

@@ -1,12 +1,12 @@
 /** Signing in and out of the page, and who one is. A session acts with the tokens that it came from and with nothing else. */
 import * as v from "valibot";
 import { parseToken, tokenSha256Hex } from "../../storage/token.ts";
-import { assertNetwork, may, ROLES, unauthenticated } from "../access.ts";
+import { assertNetwork, isChiefAdmin, may, ROLES, unauthenticated } from "../access.ts";
 import { askersOf, bearerOf } from "../admit.ts";
 import { answer, answerJson } from "../answer.ts";
-import type { Ask } from "../ask.ts";
+import { principalOf, type Ask } from "../ask.ts";
 import type { Principal } from "../ledger-api.ts";
-import { valueOf } from "../problem.ts";
+import { ProblemError, valueOf } from "../problem.ts";
 import { assertFromPage, clearCookie, sessionOf, setCookie } from "../session/cookie.ts";
 import { makeSecret, secretHash } from "../session/secret.ts";
 import { readShape } from "../shape.ts";
@@ -102,4 +102,51 @@ async function answerSession(
     cheats: null,
   };
   return answerJson(requestId, 200, body, headers);
+}
+
+/** About 200 bytes each, and a question to the ledger. */
+const SESSIONS_SHOWN_MAX = 100;
+/** Of a session's hash: enough to tell them apart, and of no use to anybody. */
+const ID_CHARS = 16;
+
+/** Who is signed in to the page now, newest first. For administrators of everything: a session may be anybody's. */
+export async function listSessions(ask: Ask): Promise<Response> {
+  assertChief(ask);
+  const { request, services } = ask;
+  const own = sessionOf(request, services.addressing);
+  const ownHash = own === null ? null : secretHash(own);
+  const found = await services.sessions.list(services.nowMs());
+  const sessions = [];
+  for (const { session, tokens, createdAtMs, endsAtMs } of found.slice(0, SESSIONS_SHOWN_MAX)) {
+    const ids: string[] = [];
+    for (const tokenSha256 of tokens) {
+      const { principal } = valueOf(await services.ledger.admit({ tokenSha256, log: null }));
+      if (principal !== null) ids.push(principal.tokenId);
+    }
+    sessions.push({
+      id: session.slice(0, ID_CHARS),
+      tokens: ids,
+      created_at: formatTimeMs(createdAtMs),
+      ends_at: formatTimeMs(endsAtMs),
+      is_own: session === ownHash,
+    });
+  }
+  ask.read.shown({ count: sessions.length });
+  return answerJson(ask.requestId, 200, { sessions });
+}
+
+/** Ends a session; harmless where there is none of this id. */
+export async function endSession(ask: Ask): Promise<Response> {
+  assertChief(ask);
+  const { services, requestId } = ask;
+  const id = ask.param("id");
+  for (const { session } of await services.sessions.list(services.nowMs())) {
+    if (session.slice(0, ID_CHARS) === id) await services.sessions.end(session);
+  }
+  return answer(requestId, 204, null, {});
+}
+
+function assertChief(ask: Ask): void {
+  if (isChiefAdmin(principalOf(ask))) return;
+  throw new ProblemError("forbidden", "sessions are for administrators of all logs (*)");
 }

@@ -1,5 +1,199 @@
-/** The page Audits. */
+/** What the guard did: every audit with what it covered and found, what is open, and a button that asks for one now. */
+import { Badge } from "../parts/badge.tsx";
+import { Alarms, FindingText } from "../parts/findings.tsx";
+import { Empty, Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Foreign, Time } from "../parts/text.tsx";
+import { useAction } from "../state/action.ts";
+import { askAudit, listAudits, openFindings, type AuditFact } from "../state/guard.ts";
+import { useLoad } from "../state/load.ts";
+import { currentLog, roles } from "../state/session.ts";
+import { formatBytes, formatCount, formatSpan, zone, zoneName } from "../state/time.ts";
+
+const LOOK_MS = 5_000;
+const RUNS = 50;
 
 export function Audits() {
-  return <h1>Audits</h1>;
+  const audits = useLoad("audits", (signal) => listAudits(RUNS, signal), LOOK_MS);
+  const open = useLoad("findings", openFindings, LOOK_MS);
+  const asking = useAction();
+  const log = currentLog.value;
+  const ask = (scope: string | null) =>
+    void asking.run(async () => {
+      await askAudit(scope);
+      audits.reload();
+    }, "An audit was asked for");
+  const { value, problem } = audits;
+  return (
+    <>
+      <div class="title">
+        <h1>Audits</h1>
+        {roles.value.has("auditor") && (
+          <div class="row">
+            {log !== null && (
+              <button type="button" disabled={asking.isBusy} onClick={() => ask(log)}>
+                Audit <Foreign text={log} cut={30} /> now
+              </button>
+            )}
+            <button type="button" class="main" disabled={asking.isBusy} onClick={() => ask(null)}>
+              Audit everything now
+            </button>
+          </div>
+        )}
+      </div>
+      {asking.problem !== null && (
+        <Failed problem={asking.problem} what="The audit could not be asked for" />
+      )}
+      {open.value !== null &&
+        open.value.findings.length === 0 &&
+        value !== null &&
+        value.length > 0 && <p class="note">No finding is open.</p>}
+      {open.value !== null && <Alarms open={open.value.findings} more={open.value.more} />}
+      <Panel title="Runs" id="runs" aside={<span class="muted">{zoneName(zone.value)}</span>}>
+        {problem !== null && <Failed problem={problem} retry={audits.reload} />}
+        {value === null && problem === null && <Waiting rows={6} />}
+        {value !== null && value.length === 0 && (
+          <Empty title="Never audited">
+            <p>
+              The first one comes by itself, within a day of the first entry; a button above asks
+              for it now.
+            </p>
+          </Empty>
+        )}
+        {value !== null && value.length > 0 && <Runs audits={value} />}
+      </Panel>
+      <p class="muted">
+        These audits run in the server that is audited. <code>npm run guard</code> does the same
+        from another machine, with read-only credentials and the key alone; and Verify does it in
+        this browser.
+      </p>
+    </>
+  );
+}
+
+function Runs({ audits }: { readonly audits: readonly AuditFact[] }) {
+  return (
+    <table class="cards runs">
+      <thead>
+        <tr>
+          <th scope="col">Asked</th>
+          <th scope="col">What</th>
+          <th scope="col">Result</th>
+          <th scope="col" class="count">
+            Entries
+          </th>
+          <th scope="col" class="count">
+            Seals
+          </th>
+          <th scope="col" class="count">
+            Read
+          </th>
+          <th scope="col" class="count">
+            Locks
+          </th>
+          <th scope="col" class="count">
+            Took
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {audits.map((audit) => (
+          <Row audit={audit} key={audit.id} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ audit }: { readonly audit: AuditFact }) {
+  const { asked_at: at, kind, by, scope, coverage, duration_ms: tookMs, passes, state } = audit;
+  const isOver = state === "finished" || state === "failed";
+  return (
+    <>
+      <tr>
+        <th scope="row" data-name="Asked">
+          <Time at={at} relative />
+        </th>
+        <td data-name="What">
+          <span>
+            {kind}
+            {passes > 1 && `, ${formatCount(passes)} passes`}:{" "}
+            {scope.log === null ? "all logs" : <Foreign text={scope.log} />}
+            {scope.from !== null && ` from ${scope.from}`}
+            {kind === "requested" && (
+              <span class="muted">
+                {" "}
+                by <Foreign text={by} cut={60} />
+              </span>
+            )}
+          </span>
+        </td>
+        <td data-name="Result">
+          <Result audit={audit} />
+        </td>
+        <td data-name="Entries" class="num count">
+          {formatCount(coverage.entries)}
+        </td>
+        <td data-name="Seals" class="num count">
+          {formatCount(coverage.batches)}
+        </td>
+        <td data-name="Read" class="num count">
+          {formatBytes(coverage.bytes)}
+        </td>
+        <td data-name="Locks" class="num count">
+          {formatCount(coverage.locks)}
+        </td>
+        <td data-name="Took" class="num count">
+          {isOver ? formatSpan(tookMs) : "–"}
+        </td>
+      </tr>
+      {(audit.findings.length > 0 || audit.unchecked.length > 0 || audit.why !== null) && (
+        <tr class="more">
+          <td colSpan={8}>
+            <details>
+              <summary>
+                {audit.finding_count > 0
+                  ? `What was found (${formatCount(audit.finding_count)})`
+                  : "Report"}
+              </summary>
+              {audit.why !== null && <p>It failed: {audit.why}</p>}
+              {audit.findings.map((finding, place) => (
+                <div class="note bad" key={place}>
+                  <p class="mono">
+                    <strong>{finding.code}</strong>
+                  </p>
+                  <FindingText finding={finding} />
+                </div>
+              ))}
+              {audit.unchecked.map((sentence) => (
+                <p key={sentence}>Not looked at: {sentence}</p>
+              ))}
+            </details>
+          </td>
+        </tr>
+      )}
+    </>
+  );
+}
+
+function Result({ audit: { state, finding_count: count } }: { readonly audit: AuditFact }) {
+  if (state === "waiting")
+    return (
+      <Badge tone="plain" sign="…">
+        waiting
+      </Badge>
+    );
+  if (state === "running")
+    return (
+      <Badge tone="plain" sign="▸">
+        running
+      </Badge>
+    );
+  if (state === "failed") return <Badge tone="bad">failed</Badge>;
+  if (count === 0)
+    return (
+      <Badge tone="plain" sign="✓">
+        no findings
+      </Badge>
+    );
+  return <Badge tone="bad">{`${formatCount(count)} finding${count === 1 ? "" : "s"}`}</Badge>;
 }

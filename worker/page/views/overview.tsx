@@ -1,5 +1,262 @@
-/** The page Overview. */
+/** The page one opens in the morning: what is wrong, what is proven, what came in, and the newest entries. */
+import { useState } from "preact/hooks";
+import { BinTable, Histogram } from "../overview/histogram.tsx";
+import { presetMs, Range, rangeOf, setRange } from "../overview/range.tsx";
+import { getStats } from "../overview/stats.ts";
+import { TrustStrip } from "../overview/trust-strip.tsx";
+import { Badge } from "../parts/badge.tsx";
+import { Copy } from "../parts/copy.tsx";
+import { Alarms } from "../parts/findings.tsx";
+import { Link } from "../parts/link.tsx";
+import { Empty, Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Foreign, Time } from "../parts/text.tsx";
+import type { EntriesPage, LogItem, SealsPage } from "../state/answers.ts";
+import { getJson } from "../state/api.ts";
+import { listAudits, openFindings } from "../state/guard.ts";
+import { useLoad } from "../state/load.ts";
+import { hrefOf, query } from "../state/place.ts";
+import { currentLog, isAdmin, may, roles } from "../state/session.ts";
+import { zone, zoneName } from "../state/time.ts";
+
+const LOOK_MS = 10_000;
+const GUARD_LOOK_MS = 20_000;
+const NEWEST = 10;
 
 export function Overview() {
-  return <h1>Overview</h1>;
+  const log = currentLog.value;
+  if (log === null) {
+    return (
+      <>
+        <h1>Overview</h1>
+        <Empty title="Your token reads no log">
+          <p>
+            An administrator can make one that does: under Access, or with{" "}
+            <code>npm run token</code>.
+          </p>
+        </Empty>
+      </>
+    );
+  }
+  return <OfLog log={log} key={log} />;
+}
+
+function OfLog({ log }: { readonly log: string }) {
+  const path = `/v1/logs/${encodeURIComponent(log)}`;
+  const facts = useLoad(path, (signal) => getJson<LogItem>(path, signal), LOOK_MS);
+  const sees = isAdmin.value || roles.value.has("auditor");
+  const audits = useLoad(sees ? "audits" : null, (signal) => listAudits(20, signal), GUARD_LOOK_MS);
+  const open = useLoad(sees ? "findings" : null, openFindings, GUARD_LOOK_MS);
+  const { value } = facts;
+  return (
+    <>
+      <h1>Overview</h1>
+      {open.value !== null && <Alarms open={open.value.findings} more={open.value.more} />}
+      {value?.trouble && (
+        <div class="note bad">
+          <p>
+            <strong class="mono">{value.trouble.code}</strong>
+          </p>
+          <p>{value.trouble.detail}</p>
+        </div>
+      )}
+      {facts.problem !== null && <Failed problem={facts.problem} retry={facts.reload} />}
+      {value === null && facts.problem === null && <Waiting rows={4} />}
+      {value !== null && (
+        <div aria-busy={facts.problem !== null}>
+          <TrustStrip log={value} audits={sees ? audits : null} />
+          {value.size === 0 ? (
+            <FirstEntry log={log} />
+          ) : (
+            <>
+              <OverTime log={log} size={value.size} />
+              <Newest log={log} size={value.size} />
+            </>
+          )}
+        </div>
+      )}
+    </>
+  );
+}
+
+function FirstEntry({ log }: { readonly log: string }) {
+  const curl = [
+    `curl ${location.origin}/v1/logs/${encodeURIComponent(log)}/entries \\`,
+    `  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\`,
+    `  -d '{"action":"invoice.paid","actor":{"id":"alice"}}'`,
+  ].join("\n");
+  return (
+    <Empty title="No entries yet">
+      {may(log, "writer") && (
+        <p>
+          <Link href={hrefOf({ name: "try" })}>Try it</Link> takes you from a first entry to a
+          caught cheat in two minutes. Or:
+        </p>
+      )}
+      <pre class="command">{curl}</pre>
+      <Copy text={curl} what="Copy the command" />
+    </Empty>
+  );
+}
+
+function OverTime({ log, size }: { readonly log: string; readonly size: number }) {
+  const [asTable, setAsTable] = useState(false);
+  const range = rangeOf();
+  const last = presetMs(query.value.get("last"));
+  const key = `${log} ${size} ${range.since} ${range.until} ${last}`;
+  const stats = useLoad(key, (signal) => {
+    const since = last === null ? range.since : new Date(Date.now() - last).toISOString();
+    return getStats(log, since, range.until, signal);
+  });
+  const path = `/v1/logs/${encodeURIComponent(log)}/seals?limit=200`;
+  const seals = useLoad(may(log, "auditor") ? `${path} ${size}` : null, (signal) =>
+    getJson<SealsPage>(path, signal),
+  );
+  const { value } = stats;
+  return (
+    <Panel
+      title="Entries over time"
+      id="over-time"
+      aside={
+        <span class="row">
+          <span class="muted">{zoneName(zone.value)}</span>
+          <button
+            type="button"
+            class="small"
+            aria-pressed={asTable}
+            onClick={() => setAsTable(!asTable)}
+          >
+            Show as table
+          </button>
+        </span>
+      }
+    >
+      <Range />
+      {stats.problem !== null && value === null && (
+        <Failed
+          problem={stats.problem}
+          retry={stats.reload}
+          what="The counts could not be loaded"
+        />
+      )}
+      {value === null && stats.problem === null && <Waiting rows={4} what="Counting" />}
+      {value !== null && (
+        <div aria-busy={stats.isLoading}>
+          {value.bins.length === 0 ? (
+            <Empty title="No entries in this range" />
+          ) : asTable ? (
+            <BinTable bins={value.bins} />
+          ) : (
+            <Histogram bins={value.bins} seals={seals.value?.seals ?? []} choose={setRange} />
+          )}
+          {value.top.length > 0 && <Top log={log} top={value.top} />}
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Top({
+  log,
+  top,
+}: {
+  readonly log: string;
+  readonly top: readonly {
+    readonly field: string;
+    readonly values: readonly { readonly value: string; readonly count: number }[];
+  }[];
+}) {
+  const { since, until } = rangeOf();
+  return (
+    <div class="top-values">
+      {top.map(({ field, values }) => (
+        <div key={field}>
+          <h3>{field}</h3>
+          <ul>
+            {values.slice(0, 5).map(({ value, count }) => (
+              <li key={value}>
+                <Link
+                  href={hrefOf(
+                    { name: "entries", log, seq: null },
+                    { [field]: value, since, until },
+                  )}
+                >
+                  <Foreign text={value} cut={40} />
+                </Link>{" "}
+                <span class="num muted">{count}</span>
+              </li>
+            ))}
+          </ul>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Newest({ log, size }: { readonly log: string; readonly size: number }) {
+  const path = `/v1/logs/${encodeURIComponent(log)}/entries?limit=${NEWEST}`;
+  const { value, problem, reload } = useLoad(`${path} ${size}`, (signal) =>
+    getJson<EntriesPage>(path, signal),
+  );
+  return (
+    <Panel
+      title="Newest entries"
+      id="newest"
+      aside={<Link href={hrefOf({ name: "entries", log, seq: null })}>All entries</Link>}
+    >
+      {problem !== null && <Failed problem={problem} retry={reload} />}
+      {value === null && problem === null && <Waiting rows={NEWEST} />}
+      {value !== null && (
+        <table class="cards">
+          <thead>
+            <tr>
+              <th scope="col">Entry</th>
+              <th scope="col">Time ({zoneName(zone.value)})</th>
+              <th scope="col">Actor</th>
+              <th scope="col">Action</th>
+              <th scope="col">Target</th>
+              <th scope="col">State</th>
+            </tr>
+          </thead>
+          <tbody>
+            {value.entries.map(({ seq, sealed, entry: { time, event } }) => (
+              <tr key={seq}>
+                <th scope="row" data-name="Entry">
+                  <Link class="num" href={hrefOf({ name: "entries", log, seq })}>
+                    {seq}
+                  </Link>
+                </th>
+                <td data-name="Time">
+                  <Time at={time} />
+                </td>
+                <td data-name="Actor">
+                  <Foreign text={event.actor.name ?? event.actor.id} cut={60} />
+                </td>
+                <td data-name="Action">
+                  <Foreign text={event.action} cut={60} />
+                </td>
+                <td data-name="Target">
+                  {event.targets?.[0] ? (
+                    <Foreign text={event.targets[0].name ?? event.targets[0].id} cut={60} />
+                  ) : (
+                    ""
+                  )}
+                </td>
+                <td data-name="State">
+                  {sealed ? (
+                    <Badge tone="plain" sign="▣">
+                      sealed
+                    </Badge>
+                  ) : (
+                    <Badge tone="warn" sign="…">
+                      not sealed
+                    </Badge>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
+  );
 }

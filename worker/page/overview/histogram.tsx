@@ -1,0 +1,164 @@
+/**
+ * Entries over time, counted by the server over the whole filter, with the seals on the same axis. A range is chosen by
+ * dragging, by two clicks, by the arrow keys, or by the fields beside it; and there is a table of the same numbers.
+ */
+import type { TargetedPointerEvent } from "preact";
+import { useRef, useState } from "preact/hooks";
+import type { SealItem } from "../state/answers.ts";
+import { formatCount, formatTime, zone } from "../state/time.ts";
+import { marksBetween } from "./time-axis.ts";
+
+export interface Bin {
+  readonly fromMs: number;
+  readonly toMs: number;
+  readonly count: number;
+}
+
+interface HistogramProps {
+  readonly bins: readonly Bin[];
+  readonly seals: readonly SealItem[];
+  readonly choose: (fromMs: number, toMs: number) => void;
+}
+
+const WIDTH = 1_000;
+const HEIGHT = 120;
+const AXIS = 22;
+const SEALS = 18;
+
+export function Histogram({ bins, seals, choose }: HistogramProps) {
+  const svg = useRef<SVGSVGElement>(null);
+  const [brush, setBrush] = useState<readonly [number, number] | null>(null);
+  const fromMs = bins[0]?.fromMs ?? 0;
+  const toMs = bins.at(-1)?.toMs ?? 1;
+  const most = Math.max(1, ...bins.map(({ count }) => count));
+  const x = (ms: number): number => (WIDTH * (ms - fromMs)) / (toMs - fromMs);
+  const msAt = (event: TargetedPointerEvent<SVGSVGElement>): number => {
+    const { left, width } = svg.current!.getBoundingClientRect();
+    const share = Math.min(1, Math.max(0, (event.clientX - left) / width));
+    return fromMs + share * (toMs - fromMs);
+  };
+  const end = (): void => {
+    if (brush === null) return;
+    const [a, b] = brush[0] < brush[1] ? brush : [brush[1], brush[0]];
+    setBrush(null);
+    // A click is a range of one bin.
+    const bin = bins.find((known) => known.fromMs <= a && a < known.toMs);
+    if (x(b) - x(a) > 4) choose(a, b);
+    else if (bin !== undefined) choose(bin.fromMs, bin.toMs);
+  };
+  const total = bins.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <figure class="histogram">
+      <svg
+        ref={svg}
+        viewBox={`0 0 ${WIDTH} ${HEIGHT + SEALS}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${formatCount(total)} entries from ${formatTime(fromMs, zone.value)} to ${formatTime(toMs, zone.value)}, at most ${formatCount(most)} in one of ${bins.length} steps`}
+        onPointerDown={(event) => {
+          svg.current!.setPointerCapture(event.pointerId);
+          const at = msAt(event);
+          setBrush([at, at]);
+        }}
+        onPointerMove={(event) => brush !== null && setBrush([brush[0], msAt(event)])}
+        onPointerUp={end}
+        onPointerCancel={() => setBrush(null)}
+      >
+        {bins.map(({ fromMs: from, toMs: to, count }) => {
+          const height = count === 0 ? 0 : Math.max(2, (HEIGHT * count) / most);
+          return (
+            <rect
+              key={from}
+              class="bin"
+              x={x(from) + 0.5}
+              width={Math.max(1, x(to) - x(from) - 1)}
+              y={HEIGHT - height}
+              height={height}
+            >
+              <title>{`${formatTime(from, zone.value)}: ${formatCount(count)}`}</title>
+            </rect>
+          );
+        })}
+        <line class="base" x1="0" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
+        {seals.map((seal) => {
+          const at = Date.parse(seal.sealed_at);
+          if (at < fromMs || at > toMs) return null;
+          return (
+            <rect
+              key={seal.first}
+              class="seal-mark"
+              x={x(at) - 2}
+              width="4"
+              y={HEIGHT + 5}
+              height="10"
+            >
+              <title>{`sealed ${formatTime(at, zone.value)}: entries ${seal.first}–${seal.first + seal.count - 1}`}</title>
+            </rect>
+          );
+        })}
+        {brush !== null && (
+          <rect
+            class="brush"
+            x={Math.min(x(brush[0]), x(brush[1]))}
+            width={Math.abs(x(brush[1]) - x(brush[0]))}
+            y="0"
+            height={HEIGHT}
+          />
+        )}
+      </svg>
+      <Axis fromMs={fromMs} toMs={toMs} />
+      <figcaption class="muted">
+        most in one step: {formatCount(most)} · <span class="seal-key" aria-hidden="true" /> a seal
+        · drag to choose a range
+      </figcaption>
+    </figure>
+  );
+}
+
+function Axis({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number }) {
+  const marks = marksBetween(fromMs, toMs, 6, zone.value);
+  const share = (ms: number): number => ((ms - fromMs) / (toMs - fromMs)) * WIDTH;
+  return (
+    <svg class="axis" viewBox={`0 0 ${WIDTH} ${AXIS}`} aria-hidden="true">
+      {marks.map(({ atMs, text }) => (
+        <text
+          key={atMs}
+          x={Math.min(WIDTH - 40, Math.max(40, share(atMs)))}
+          y={15}
+          text-anchor="middle"
+        >
+          {text}
+        </text>
+      ))}
+    </svg>
+  );
+}
+
+export function BinTable({ bins }: { readonly bins: readonly Bin[] }) {
+  return (
+    <div class="scroll tall" tabIndex={0} role="region" aria-label="Entries over time as a table">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            <th scope="col">To</th>
+            <th scope="col" class="count">
+              Entries
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {bins
+            .filter(({ count }) => count > 0)
+            .map(({ fromMs, toMs, count }) => (
+              <tr key={fromMs}>
+                <td class="num">{formatTime(fromMs, zone.value)}</td>
+                <td class="num">{formatTime(toMs, zone.value)}</td>
+                <td class="num count">{formatCount(count)}</td>
+              </tr>
+            ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

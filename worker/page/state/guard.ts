@@ -1,0 +1,74 @@
+/** What the guard says: audits, and what they found that still holds. */
+import { getJson, send } from "./api.ts";
+
+export interface FindingFact {
+  readonly code: string;
+  readonly log: string | null;
+  readonly first: number | null;
+  readonly last: number | null;
+  readonly object: string | null;
+  readonly version: string | null;
+  readonly expected: string;
+  readonly found: string;
+  readonly hint: string;
+}
+
+export interface AuditFact {
+  readonly id: string;
+  readonly kind: "scheduled" | "requested" | "sealed";
+  readonly scope: {
+    readonly log: string | null;
+    readonly from: number | null;
+    readonly to: number | null;
+  };
+  readonly by: string;
+  readonly state: "waiting" | "running" | "finished" | "failed";
+  readonly why: string | null;
+  readonly asked_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly duration_ms: number;
+  readonly work_ms: number;
+  readonly coverage: {
+    readonly logs: number;
+    readonly entries: number;
+    readonly batches: number;
+    readonly bytes: number;
+    readonly unsealed: number;
+    readonly locks: number;
+  };
+  readonly findings: readonly FindingFact[];
+  readonly finding_count: number;
+  readonly unchecked: readonly string[];
+  readonly passes: number;
+}
+
+export interface OpenFact {
+  readonly key: string;
+  readonly severity: "critical" | "warning";
+  readonly since: string;
+  readonly seen: string;
+  readonly finding: FindingFact;
+}
+
+export async function listAudits(
+  limit: number,
+  signal?: AbortSignal,
+): Promise<readonly AuditFact[]> {
+  const { audits } = await getJson<{ audits: readonly AuditFact[] }>(
+    `/v1/audits?limit=${limit}`,
+    signal,
+  );
+  return audits;
+}
+
+export async function openFindings(
+  signal?: AbortSignal,
+): Promise<{ readonly findings: readonly OpenFact[]; readonly more: number }> {
+  return getJson("/v1/findings", signal);
+}
+
+/** Asks for an audit of everything, or of one log. */
+export function askAudit(log: string | null): Promise<AuditFact> {
+  return send<AuditFact>("POST", "/v1/audits", log === null ? {} : { log });
+}
