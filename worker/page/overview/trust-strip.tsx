@@ -185,8 +185,10 @@ function AuditResult({ audit }: { readonly audit: AuditFact }) {
       </p>
       <p class="muted">
         {why !== null && <>{why} · </>}
-        {at !== null && <Time at={at} relative />}: {formatCount(coverage.entries)} entries in{" "}
-        {formatCount(coverage.batches)} seals, {formatSpan(tookMs)}
+        {at !== null && <Time at={at} relative />}:{" "}
+        {coverage !== null &&
+          `${formatCount(coverage.entries)} entries in ${formatCount(coverage.batches)} seals, `}
+        {formatSpan(tookMs)}
       </p>
     </>
   );

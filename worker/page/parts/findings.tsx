@@ -15,11 +15,16 @@ export function Alarms({
   if (open.length === 0) return null;
   return (
     <section class="alarms" aria-label="Open findings">
-      {open.map(({ key, severity, since, finding }) => (
-        <div class={`note ${severity === "critical" ? "bad" : "warn"}`} key={key}>
+      {open.map((finding) => (
+        <div
+          class={`note ${finding.severity === "critical" ? "bad" : "warn"}`}
+          key={`${finding.code} ${finding.log} ${finding.first} ${finding.object}`}
+        >
           <p>
-            <Badge tone={severity === "critical" ? "bad" : "warn"}>{severity}</Badge>{" "}
-            <strong class="mono">{finding.code}</strong> since <Time at={since} relative />
+            <Badge tone={finding.severity === "critical" ? "bad" : "warn"}>
+              {finding.severity}
+            </Badge>{" "}
+            <strong class="mono">{finding.code}</strong> since <Time at={finding.since} relative />
           </p>
           <FindingText finding={finding} />
         </div>

@@ -29,7 +29,7 @@ export function tabs(): Tab[] {
     log !== null && { title: "Entries", to: { name: "entries", log, seq: null } },
     log !== null && isAuditor && { title: "Seals", to: { name: "seals", log } },
     { title: "Verify", to: { name: "verify" } },
-    (isAuditor || isAdmin.value) && { title: "Audits", to: { name: "audits" } },
+    isAuditor && { title: "Audits", to: { name: "audits" } },
     isAdmin.value && { title: "Access", to: { name: "access" } },
     roles.value.has("writer") && isAuditor && { title: "Try it", to: { name: "try" } },
   ];

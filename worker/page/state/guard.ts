@@ -29,6 +29,7 @@ export interface AuditFact {
   readonly finished_at: string | null;
   readonly duration_ms: number;
   readonly work_ms: number;
+  /** Null where it speaks of logs that one may not see. */
   readonly coverage: {
     readonly logs: number;
     readonly entries: number;
@@ -36,19 +37,17 @@ export interface AuditFact {
     readonly bytes: number;
     readonly unsealed: number;
     readonly locks: number;
-  };
+  } | null;
   readonly findings: readonly FindingFact[];
   readonly finding_count: number;
   readonly unchecked: readonly string[];
   readonly passes: number;
 }
 
-export interface OpenFact {
-  readonly key: string;
+export interface OpenFact extends FindingFact {
   readonly severity: "critical" | "warning";
   readonly since: string;
   readonly seen: string;
-  readonly finding: FindingFact;
 }
 
 export async function listAudits(

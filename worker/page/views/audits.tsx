@@ -6,7 +6,7 @@ import { Foreign, Time } from "../parts/text.tsx";
 import { useAction } from "../state/action.ts";
 import { askAudit, listAudits, openFindings, type AuditFact } from "../state/guard.ts";
 import { useLoad } from "../state/load.ts";
-import { currentLog, roles } from "../state/session.ts";
+import { currentLog, may, session } from "../state/session.ts";
 import { formatBytes, formatCount, formatSpan, zone, zoneName } from "../state/time.ts";
 
 const LOOK_MS = 5_000;
@@ -23,22 +23,29 @@ export function Audits() {
       audits.reload();
     }, "An audit was asked for");
   const { value, problem } = audits;
+  const tokens = session.value?.tokens ?? [];
+  const isOfAll = tokens.some(({ roles, logs }) => roles.includes("auditor") && logs.includes("*"));
   return (
     <>
       <div class="title">
         <h1>Audits</h1>
-        {roles.value.has("auditor") && (
-          <div class="row">
-            {log !== null && (
-              <button type="button" disabled={asking.isBusy} onClick={() => ask(log)}>
-                Audit <Foreign text={log} cut={30} /> now
-              </button>
-            )}
+        <div class="row">
+          {log !== null && may(log, "auditor") && (
+            <button
+              type="button"
+              class={isOfAll ? "" : "main"}
+              disabled={asking.isBusy}
+              onClick={() => ask(log)}
+            >
+              Audit <Foreign text={log} cut={30} /> now
+            </button>
+          )}
+          {isOfAll && (
             <button type="button" class="main" disabled={asking.isBusy} onClick={() => ask(null)}>
               Audit everything now
             </button>
-          </div>
-        )}
+          )}
+        </div>
       </div>
       {asking.problem !== null && (
         <Failed problem={asking.problem} what="The audit could not be asked for" />
@@ -131,16 +138,16 @@ function Row({ audit }: { readonly audit: AuditFact }) {
           <Result audit={audit} />
         </td>
         <td data-name="Entries" class="num count">
-          {formatCount(coverage.entries)}
+          {coverage === null ? "–" : formatCount(coverage.entries)}
         </td>
         <td data-name="Seals" class="num count">
-          {formatCount(coverage.batches)}
+          {coverage === null ? "–" : formatCount(coverage.batches)}
         </td>
         <td data-name="Read" class="num count">
-          {formatBytes(coverage.bytes)}
+          {coverage === null ? "–" : formatBytes(coverage.bytes)}
         </td>
         <td data-name="Locks" class="num count">
-          {formatCount(coverage.locks)}
+          {coverage === null ? "–" : formatCount(coverage.locks)}
         </td>
         <td data-name="Took" class="num count">
           {isOver ? formatSpan(tookMs) : "–"}

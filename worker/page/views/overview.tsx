@@ -15,7 +15,7 @@ import { getJson } from "../state/api.ts";
 import { listAudits, openFindings } from "../state/guard.ts";
 import { useLoad } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
-import { currentLog, isAdmin, may, roles } from "../state/session.ts";
+import { currentLog, may, roles } from "../state/session.ts";
 import { zone, zoneName } from "../state/time.ts";
 
 const LOOK_MS = 10_000;
@@ -43,7 +43,7 @@ export function Overview() {
 function OfLog({ log }: { readonly log: string }) {
   const path = `/v1/logs/${encodeURIComponent(log)}`;
   const facts = useLoad(path, (signal) => getJson<LogItem>(path, signal), LOOK_MS);
-  const sees = isAdmin.value || roles.value.has("auditor");
+  const sees = roles.value.has("auditor");
   const audits = useLoad(sees ? "audits" : null, (signal) => listAudits(20, signal), GUARD_LOOK_MS);
   const open = useLoad(sees ? "findings" : null, openFindings, GUARD_LOOK_MS);
   const { value } = facts;
