@@ -173,8 +173,9 @@ export interface ReadinessPart {
   readonly problems: readonly string[];
   /** When it last came to a verdict, of a part that is tested now and then. */
   readonly tested_at?: string;
-  /** Of the part `audit`; the age is that of the last look at everything, null before the first. */
+  /** Of the part `audit`: `passes` counts looks at everything that were finished, the age is that of the last look at everything, null before the first. */
   readonly open_findings?: number;
+  readonly passes?: number;
   readonly last_pass_age_seconds?: number | null;
 }
 

@@ -1,4 +1,4 @@
-/** The index's database file in the hands of somebody who may write to the disk: while nothing runs on it. */
+/** The index's database file in the hands of somebody who may write to the disk, whether or not sqld runs on it. */
 import type Database from "libsql";
 import { encodeUtf8, toHex } from "../../storage/log/bytes.ts";
 import { leafHash, ZERO_HASH } from "../../storage/log/hash.ts";
@@ -12,12 +12,15 @@ type Row = Record<string, unknown>;
 export function tamper(file: string, edit: (database: Database.Database) => void): void {
   const database = openIndexFile(file);
   try {
+    database.exec("PRAGMA busy_timeout = 5000");
+    database.exec("BEGIN IMMEDIATE");
     const triggers = database
       .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
       .all() as { name: string; sql: string }[];
     for (const { name } of triggers) database.exec(`DROP TRIGGER ${name}`);
     edit(database);
     for (const { sql } of triggers) database.exec(sql);
+    database.exec("COMMIT");
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } finally {
     database.close();
@@ -81,4 +84,37 @@ export function forgeFrom(file: string, log: string, seq: number, from: string, 
       .prepare("UPDATE head SET leaf = ?, frontier = ? WHERE log = ?")
       .run(prev, tree.frontier().map(toHex).join(""), log);
   });
+}
+
+/** Carries out statements as they stand, for what is no change of data. */
+export function execute(file: string, ...statements: string[]): void {
+  const database = openIndexFile(file);
+  try {
+    database.exec("PRAGMA busy_timeout = 5000");
+    for (const sql of statements) database.exec(sql);
+  } finally {
+    database.close();
+  }
+}
+
+/** Puts a log back to a head that it had, as an old copy of the database would have it. */
+export function putBack(file: string, log: string, head: Row): void {
+  tamper(file, (database) => {
+    const { size, leaf, frontier, time } = head;
+    database.prepare("DELETE FROM chunk WHERE log = ? AND first >= ?").run(log, size);
+    database.prepare("DELETE FROM seal WHERE log = ? AND first >= ?").run(log, size);
+    database
+      .prepare("UPDATE head SET size = ?, leaf = ?, frontier = ?, time = ? WHERE log = ?")
+      .run(size, leaf, frontier, time, log);
+  });
+}
+
+/** The row of a log's head. */
+export function headRow(file: string, log: string): Row {
+  const database = openIndexFile(file);
+  try {
+    return database.prepare("SELECT * FROM head WHERE log = ?").get(log) as Row;
+  } finally {
+    database.close();
+  }
 }

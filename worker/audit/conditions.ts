@@ -12,11 +12,10 @@ import type { LedgerForGuard } from "../ledger-api.ts";
 
 /** How often the surroundings are looked at, at least: what went back is noticed within so long, and a confirmation. */
 export const LOOK_MS = 5_000;
+/** What was found is looked at again before it is told: by a new look, not by the answer of the last one. */
+const AGAIN_MS = 2_000;
 /** A request to the store each time, which costs where somebody else keeps it. */
 const CLOCKS_MS = 60_000;
-/** A clock that jumps and comes back in between is nobody's concern. */
-const SKEW_LOOKS_MIN = 2;
-
 /** A ledger that waits for a store that hangs is not waited for. */
 const ANSWER_MS_MAX = 10_000;
 
@@ -38,7 +37,6 @@ interface Look {
 export class Conditions {
   readonly #parts: Surroundings;
   readonly #looks: readonly Look[];
-  #skewLooks = 0;
 
   constructor(parts: Surroundings) {
     this.#parts = parts;
@@ -59,7 +57,8 @@ export class Conditions {
     const answers = await Promise.allSettled(due.map(({ ask }) => inTime(ask())));
     for (const [at, answer] of answers.entries()) {
       const look = due[at]!;
-      look.dueMs = nowMs + look.everyMs;
+      const isWrong = answer.status === "rejected" || answer.value.length > 0;
+      look.dueMs = nowMs + (isWrong ? Math.min(AGAIN_MS, look.everyMs) : look.everyMs);
       if (answer.status === "fulfilled") look.found = answer.value;
       else if (look.found === null) throw answer.reason;
     }
@@ -74,8 +73,6 @@ export class Conditions {
       await skewOf("vault", nowMs, async () => (await vault.nowMs()) + 500),
     ];
     const apart = skews.filter(({ ms }) => Math.abs(ms) > CLOCK_SKEW_MS_MAX);
-    this.#skewLooks = apart.length === 0 ? 0 : this.#skewLooks + 1;
-    if (this.#skewLooks < SKEW_LOOKS_MIN) return [];
     return apart.map(({ name, ms }) => {
       const direction = ms > 0 ? "ahead of" : "behind";
       const minutes = Math.round(Math.abs(ms) / 60_000);

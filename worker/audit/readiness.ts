@@ -29,6 +29,7 @@ export function readinessOf(
   }
   return {
     ...{ ok: problems.length === 0, problems, open_findings: count },
+    passes: stats.passes,
     last_pass_age_seconds: lastMs === null ? null : Math.round((nowMs - lastMs) / 1000),
   };
 }
