@@ -54,6 +54,7 @@ export class ReadNote {
   address: string | null = null;
   query: Query | null = null;
   #shown: Shown = {};
+  #searched: readonly string[] | null = null;
   readonly #request: Request;
   #written = false;
   #brokeOff: (shown: Shown) => void = () => {};
@@ -69,6 +70,11 @@ export class ReadNote {
   shown(shown: Shown, isExport = false): void {
     this.#shown = shown;
     if (isExport) this.action = "entries.export";
+  }
+
+  /** It was a search in these logs. */
+  searched(logs: readonly string[]): void {
+    this.#searched = logs;
   }
 
   /** A stream that is on record came no further than this. */
@@ -106,6 +112,7 @@ export class ReadNote {
       by: principal?.by ?? null,
       action,
       log: this.#log(),
+      ...(this.#searched === null ? {} : { logs: this.#searched }),
       timeMs,
       status,
       // Who reads a public log is nobody in particular, and is not written down.
@@ -120,6 +127,7 @@ export class ReadNote {
 
   /** Lists of logs and of tokens say what `_system` says. */
   #log(): string | null {
+    if (this.#searched !== null) return this.#searched[0] ?? null;
     if (this.logName === "") return SYSTEM_LOG;
     return isLogName(this.logName) ? this.logName : null;
   }

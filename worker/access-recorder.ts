@@ -95,8 +95,8 @@ export class AccessRecorder {
 }
 
 /** The same for reads that are alike in all but their time. */
-function keyOf({ by, action, log, status, ip, userAgent, shown }: AccessRecord): string {
-  return `${action} ${log} ${status} ${ip} ${JSON.stringify([by, shown])} ${userAgent}`;
+function keyOf({ by, action, log, logs, status, ip, userAgent, shown }: AccessRecord): string {
+  return `${action} ${log} ${status} ${ip} ${JSON.stringify([by, shown, logs])} ${userAgent}`;
 }
 
 function sleep(ms: number): Promise<void> {

@@ -22,6 +22,7 @@ export const UNTAKEN_MS_MAX = 60_000;
 /** `METHOD path` of what may be large. */
 export const LARGE_ANSWERS: ReadonlySet<string> = new Set([
   "GET /v1/logs/:log/entries",
+  "GET /v1/entries",
   "GET /v1/logs/:log/export",
   "GET /v1/logs/:log/seals/:first",
   "GET /tlog/:log/tile/:rest{.+}",

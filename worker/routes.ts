@@ -17,6 +17,8 @@ import { getCheckpoint, getConsistency, getReceipt } from "./routes/proofs.ts";
 import { getSeal, getSealLock, listSeals, sealNow } from "./routes/seals.ts";
 import { SEARCH_QUERY } from "./routes/search.ts";
 import { endSession, getSession, listSessions, signIn, signOut } from "./routes/session.ts";
+import { SEARCH_ALL_QUERY, searchAll } from "./routes/search-all.ts";
+import { getStats, STATS_QUERY } from "./routes/stats.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
 
@@ -49,6 +51,15 @@ export const ROUTES: readonly Route[] = [
     ...LIST,
     ...SEARCH_QUERY,
   ]),
+  route("GET", "/v1/logs/:log/stats", READ, "entries.count", getStats, STATS_QUERY),
+  route(
+    "GET",
+    "/v1/entries",
+    { for: "token", roles: READERS },
+    "entries.search",
+    searchAll,
+    SEARCH_ALL_QUERY,
+  ),
   route("GET", "/v1/logs/:log/entries/:seq", READ, "entry.read", getEntry),
   // A writer may prove what it wrote itself; the handler sees to that.
   route(

@@ -45,6 +45,8 @@ function pathIn(dataDir: string): string {
 }
 
 const CALL_LIMIT_MS = 30_000;
+/** Tables of millions of rows are dropped in some seconds. */
+const RESTART_LIMIT_MS = 120_000;
 /** The worker takes at most 10 s to seal (PROTOCOL §3). */
 const DRAIN_LIMIT_MS = 15_000;
 
@@ -94,6 +96,16 @@ export class Operator {
 
   revokeToken(body: object): Promise<OperatorAnswer> {
     return this.#call("POST", "/tokens/revoke", CALL_LIMIT_MS, body);
+  }
+
+  /** How far the search tables are. */
+  search(): Promise<OperatorAnswer> {
+    return this.#call("GET", "/search", CALL_LIMIT_MS);
+  }
+
+  /** Drops the search tables, or those of one log; the worker builds them anew. */
+  restartSearch(log: string | null): Promise<OperatorAnswer> {
+    return this.#call("POST", "/search/restart", RESTART_LIMIT_MS, { log });
   }
 
   /** Takes nothing more, and seals what can be sealed. */

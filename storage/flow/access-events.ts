@@ -17,6 +17,8 @@ export interface AccessRecord {
   readonly action: string;
   /** The log that was read; null where no log has the name that was asked for. */
   readonly log: string | null;
+  /** All that were searched, where they are several. */
+  readonly logs?: readonly string[];
   /** When it was answered, milliseconds since 1970; the first of several. */
   readonly timeMs: number;
   /** Of the answer (HTTP). */
@@ -70,7 +72,8 @@ export function isSummedUp({ by, status, log }: AccessRecord): boolean {
 
 /** The entry of one read. */
 export function readEvent(record: AccessRecord): AccessEvent {
-  const { by, action, log, timeMs, status, ip, userAgent, requestId, requests, shown } = record;
+  const { by, action, log, logs, timeMs, status, ip, userAgent, requestId, requests, shown } =
+    record;
   const { query, first, last, count, tile, brokenOff } = shown;
   const context = {
     ...(ip === null ? {} : { ip }),
@@ -82,6 +85,7 @@ export function readEvent(record: AccessRecord): AccessEvent {
     ...(query === undefined || Object.keys(query).length === 0 ? {} : { query: { ...query } }),
     ...present({ first, last, count, tile }),
     ...(brokenOff === true ? { broken_off: true } : {}),
+    ...(logs !== undefined && logs.length > TARGETS_MAX ? { logs: logs.length } : {}),
     ...(requests > 1 ? { requests } : {}),
   };
   return accessEvent(by, {
@@ -90,7 +94,7 @@ export function readEvent(record: AccessRecord): AccessEvent {
     details,
     occurred_at: formatTime(timeMs),
     outcome: outcomeOf(record),
-    ...targetsOf(log === null ? [] : [log]),
+    ...targetsOf(logs ?? (log === null ? [] : [log])),
   });
 }
 

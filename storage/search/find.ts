@@ -44,13 +44,24 @@ export class SearchFinder {
     return answer!.rows.map((row) => integerOf(row, "seq"));
   }
 
+  /** The times of the first and the last entry that the tables have looked at; null where there is none. */
+  async span(
+    log: SearchLog,
+  ): Promise<{ readonly firstMs: number; readonly lastMs: number } | null> {
+    const sql = `SELECT (SELECT time FROM doc WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 1) AS first,
+      (SELECT time FROM doc WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1) AS last`;
+    const [answer] = await this.#read([{ sql, args: [idOf(log, 0), idOf(log, log.next)] }]);
+    const [row] = answer!.rows;
+    if (row?.["first"] === null) return null;
+    return { firstMs: integerOf(row, "first"), lastMs: integerOf(row, "last") };
+  }
+
   /** The entries that a time range leaves of `range`. Times never decrease along a log. */
   async within(log: SearchLog, filter: Filter, range: SeqRange): Promise<SeqRange> {
     const { sinceMs, untilMs } = filter;
-    const [from, to] = await this.seqsAt(
-      log,
-      [sinceMs ?? -Infinity, untilMs ?? Infinity].map(bounded),
-    );
+    if (sinceMs === null && untilMs === null) return range;
+    const times = [sinceMs ?? -Infinity, untilMs ?? Infinity];
+    const [from, to] = await this.seqsAt(log, times.map(boundedTimeMs));
     return {
       from: sinceMs === null ? range.from : Math.max(range.from, from!),
       to: untilMs === null ? range.to : Math.min(range.to, to!),
@@ -92,13 +103,13 @@ export class SearchFinder {
   }
 }
 
-/** Before and after all times: the years 0 and 10,000. */
-function bounded(timeMs: number): number {
-  return Math.min(Math.max(timeMs, -62_167_219_200_000), 253_402_300_800_000);
+/** Within the years 0 to 9999, beyond which there is no entry. */
+export function boundedTimeMs(timeMs: number): number {
+  return Math.min(Math.max(timeMs, -62_167_219_200_000), 253_402_300_799_999);
 }
 
 /** From the last mark before the time a walk of `MARK_EVERY` rows at most. */
-export function seqsAt(log: SearchLog, timesMs: readonly number[]): InStatement {
+function seqsAt(log: SearchLog, timesMs: readonly number[]): InStatement {
   const sql = `SELECT coalesce((SELECT d.id FROM doc d
       WHERE d.id >= coalesce((SELECT max(m.id) FROM mark m WHERE m.log = ?2 AND m.time = (SELECT max(time) FROM mark WHERE log = ?2 AND time < t.value)), ?3)
         AND d.id < ?4 AND d.time >= t.value ORDER BY d.id LIMIT 1), ?4) - ?3 AS seq

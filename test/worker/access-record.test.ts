@@ -21,6 +21,8 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/logs/:log/export": ["entries.export", { first: 0, last: 2 }],
   "GET /v1/logs/:log/checkpoint": ["checkpoint.read", {}],
   "GET /v1/logs/:log/consistency": ["consistency.read", { query: { from: "1", to: "3" } }],
+  "GET /v1/logs/:log/stats": ["entries.count", { count: 3 }],
+  "GET /v1/entries": ["entries.search", { count: 3 }],
   "GET /v1/logs/:log/seals": ["seals.list", { count: 1 }],
   "GET /v1/logs/:log/seals/:first": ["seal.download", { first: 0, last: 2, count: 3 }],
   "GET /v1/logs/:log/seals/:first/lock": ["seal.lock", { first: 0, last: 2, count: 3 }],
@@ -87,11 +89,12 @@ test("every route that reads is one record for one request, and the others are n
       {
         ...{
           action,
-          log: name.includes(":log") ? LOG : "_system",
+          log: name.includes(":log") || name === "GET /v1/entries" ? LOG : "_system",
           status: 200,
           requests: 1,
           shown,
         },
+        ...(name === "GET /v1/entries" ? { logs: [LOG] } : {}),
         ...{ ip: "192.0.2.7", userAgent: headers["user-agent"] },
         before: action === "seal.download" || action === "entries.export",
       },

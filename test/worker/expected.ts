@@ -13,6 +13,8 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "PATCH /v1/logs/:log": ["admin"],
   "POST /v1/logs/:log/entries": ["writer"],
   "GET /v1/logs/:log/entries": ["reader", "auditor"],
+  "GET /v1/logs/:log/stats": ["reader", "auditor"],
+  "GET /v1/entries": ["reader", "auditor"],
   "GET /v1/logs/:log/entries/:seq": ["reader", "auditor"],
   "GET /v1/logs/:log/entries/:seq/proof": ["reader", "auditor"],
   "GET /v1/logs/:log/checkpoint": ["reader", "auditor"],

@@ -21,6 +21,7 @@ import { makeToken, TOKEN_RANDOM_BYTES } from "../../storage/token.ts";
 import { MemoryIndex } from "../index/memory-index.ts";
 import { MemoryVault } from "../vault/memory-vault.ts";
 import { FakeAuditor } from "./fake-auditor.ts";
+import { fakeSearch } from "./fake-search.ts";
 import { FakeLedger } from "./fake-ledger.ts";
 
 export interface Fake {
@@ -64,7 +65,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   const services: Services = {
     ...{ ledger, auditor },
     index: () => index,
-    search: () => null,
+    search: () => fakeSearch(index),
     vault: () => vault,
     sha256: (data) => createHash("sha256").update(data).digest(),
     nowMs: Date.now,

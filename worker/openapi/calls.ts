@@ -24,8 +24,14 @@ export interface CallDescription {
 
 const JSON_TYPE = "application/json";
 const json = (schema: Schema): Content => ({ [JSON_TYPE]: schema });
-const page = (name: string, items: Schema): Schema =>
-  objectWith({ [name]: listOf(items), next_cursor: { type: ["string", "null"] } });
+const page = (name: string, items: Schema, more: Readonly<Record<string, Schema>> = {}): Schema =>
+  objectWith({ [name]: listOf(items), next_cursor: { type: ["string", "null"] }, ...more });
+/** With a filter it says how far the search has looked. */
+const ENTRIES = page("entries", ref("Entry"));
+const FOUND: Schema = {
+  ...ENTRIES,
+  properties: { ...(ENTRIES["properties"] as Schema), searched_to: { type: "integer" } },
+};
 const TEXT: Content = { [TEXT_TYPE]: null };
 
 export const CALLS: Readonly<Record<string, CallDescription>> = {
@@ -42,8 +48,19 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
   },
   "GET /v1/logs/:log/entries": {
     id: "listEntries",
-    summary: "Entries, newest first; with Accept: application/x-ndjson a stream of exact lines",
-    answers: { 200: { ...json(page("entries", ref("Entry"))), [NDJSON_TYPE]: null } },
+    summary:
+      "Entries, all or those that a filter asks for, newest first; without a filter and with Accept: application/x-ndjson a stream of exact lines",
+    answers: { 200: { ...json(FOUND), [NDJSON_TYPE]: null } },
+  },
+  "GET /v1/entries": {
+    id: "searchEntries",
+    summary: "The entries that a filter asks for in all logs that the token may read, by time",
+    answers: { 200: json(page("entries", ref("Entry"), { searched_to: { type: "object" } })) },
+  },
+  "GET /v1/logs/:log/stats": {
+    id: "countEntries",
+    summary: "Counts of what a filter asks for: over time, and the values that occur most",
+    answers: { 200: json(ref("Stats")) },
   },
   "GET /v1/logs/:log/entries/:seq": {
     id: "getEntry",

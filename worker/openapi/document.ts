@@ -2,6 +2,9 @@
  * `GET /openapi.json`: the API described for programs (OpenAPI 3.1.1), made from the table of routes and nothing else, so
  * what is served is described. For anybody: the addresses are no secret, and what they ask for stands there too.
  */
+import { ACTION_CHARS_MAX, OUTCOMES, PARTY_ID_CHARS_MAX } from "../../storage/log/event.ts";
+import { QUERY_CHARS_MAX } from "../../storage/log/filter.ts";
+import { BINS_MAX, TOP_DEFAULT, TOP_MAX } from "../routes/stats.ts";
 import { answerJsonText } from "../answer.ts";
 import type { Ask } from "../ask.ts";
 import type { Rule } from "../access.ts";
@@ -118,6 +121,8 @@ const IN_PATH: Readonly<Record<string, Schema>> = {
   audit: { type: "string", pattern: "^[0-9-]{1,40}$" },
 };
 
+const TIME: Schema = { type: "string", format: "date-time" };
+const textOf = (maxLength: number): Schema => ({ type: "string", minLength: 1, maxLength });
 const FLAG: Schema = { enum: ["", "true"] };
 
 const IN_QUERY: Readonly<Record<string, Schema>> = {
@@ -128,6 +133,14 @@ const IN_QUERY: Readonly<Record<string, Schema>> = {
   limit: { type: "integer", minimum: 1, maximum: LIST_LIMIT_MAX, default: LIST_LIMIT_DEFAULT },
   cursor: { type: "string" },
   committed: FLAG,
+  fresh: FLAG,
+  ...{ since: TIME, until: TIME, outcome: { enum: OUTCOMES } },
+  action: textOf(ACTION_CHARS_MAX + 1),
+  actor: textOf(PARTY_ID_CHARS_MAX),
+  target: textOf(PARTY_ID_CHARS_MAX),
+  q: textOf(QUERY_CHARS_MAX),
+  bins: { type: "integer", minimum: 1, maximum: BINS_MAX, default: BINS_MAX },
+  top: { type: "integer", minimum: 1, maximum: TOP_MAX, default: TOP_DEFAULT },
   format: { enum: EXPORT_FORMATS, default: "jsonl" },
   state: { enum: APPROVAL_STATES },
 };

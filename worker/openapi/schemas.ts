@@ -106,6 +106,14 @@ const EVENT: Schema = {
   additionalProperties: false,
 };
 
+const TOP = listOf(objectWith({ value: STRING, count: COUNT }));
+const STATS = objectWith({
+  ...{ total: COUNT, from: orNull(TIME), to: orNull(TIME), bin_ms: COUNT },
+  bins: listOf(objectWith({ start: TIME, count: COUNT })),
+  top: objectWith({ action: TOP, actor: TOP, target: TOP, outcome: TOP }),
+  searched_to: COUNT,
+});
+
 const SEAL = objectWith({
   ...{ first: COUNT, count: COUNT, key: STRING, version_id: STRING, sha256: HASH, bytes: COUNT },
   ...{ sealed_at: TIME, retain_until: TIME, checkpoint: STRING },
@@ -168,6 +176,7 @@ export const SCHEMAS = {
     entries: listOf(objectWith({ seq: COUNT, hash: HASH, time: TIME, duplicate: BOOLEAN })),
   }),
   Entry: objectWith({ seq: COUNT, hash: HASH, sealed: BOOLEAN, entry: ANY_OBJECT }),
+  Stats: STATS,
   Seal: SEAL,
   SealLock: SEAL_LOCK,
   Log: LOG,

@@ -8,8 +8,8 @@ import { searchConfigOf, type Env } from "../env.ts";
 import type { SearchKeeperApi } from "./keeper-api.ts";
 
 export interface SearchParts {
-  readonly finder: SearchFinder;
-  readonly counter: SearchCounter;
+  readonly finder: Pick<SearchFinder, "logs" | "seqsAt" | "span" | "within" | "propose" | "lines">;
+  readonly counter: Pick<SearchCounter, "counts" | "top">;
   readonly keeper: SearchKeeperApi;
   /** The leaves of these entries, as committed. */
   leaves(log: string, seqs: readonly number[]): Promise<Map<number, LeafAt>>;

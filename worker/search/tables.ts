@@ -32,8 +32,9 @@ export async function searchedLogs(
   ask: Ask,
   parts: SearchParts,
   statuses: readonly LogStatus[],
+  isFresh = ask.query.flag("fresh"),
 ): Promise<Searched[]> {
-  if (ask.query.flag("fresh")) await catchUp(parts, statuses);
+  if (isFresh) await catchUp(parts, statuses);
   const known = await fromTables(parts, () => parts.finder.logs(statuses.map(({ name }) => name)));
   const searched = statuses.map((status): Searched => {
     const log = known.get(status.name) ?? null;
