@@ -38,7 +38,8 @@ export function Drawer({ log, seq, size }: DrawerProps) {
   const to = (next: number | null) => hrefOf({ name: "entries", log, seq: next }, {}, true);
   const close = () => {
     go(hrefOf({ name: "entries", log, seq: null }, { show: null }, true));
-    document.querySelector<HTMLElement>(`tr[data-seq="${seq}"] a`)?.focus();
+    const row = document.querySelector<HTMLElement>(`tr[data-seq="${seq}"] a`);
+    (row ?? document.querySelector("main"))?.focus();
   };
   // The table shows the newest first, so down, and next, is older.
   const older = () => void (seq > 0 && go(to(seq - 1), true));

@@ -12,6 +12,8 @@ import { announce } from "./announce.ts";
 import { memoryOf, remember } from "./remembered.ts";
 
 export interface Run {
+  /** The first of this visit is 1. */
+  readonly number: number;
   readonly log: string;
   readonly scope: Scope;
   /** The entry in whose copy one character was changed. */
@@ -55,6 +57,7 @@ function newThread(): Worker {
 
 let thread: Worker | null = null;
 let startedMs = 0;
+let runs = 0;
 const RATES_MAX = 60;
 const RATE_MS = 500;
 
@@ -65,7 +68,7 @@ export function startRun(log: string, scope: Scope, flip: number | null = null):
   thread = own;
   startedMs = performance.now();
   const progress = { entries: 0, of: 0, bytes: 0, seals: 0, seal: null };
-  const rest = { checks: null, rates: [], verdict: null, problem: null, tookMs: 0 };
+  const rest = { number: ++runs, checks: null, rates: [], verdict: null, problem: null, tookMs: 0 };
   run.value = { log, scope, flip, status: "running", progress, ...rest };
   let measured = { atMs: startedMs, entries: 0 };
   own.addEventListener("message", ({ data }: MessageEvent<Reply>) => {

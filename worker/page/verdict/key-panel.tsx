@@ -9,13 +9,15 @@ import { getJson } from "../state/api.ts";
 import { useLoad } from "../state/load.ts";
 import { forget, memoryOf, pin, sizeIn } from "../state/remembered.ts";
 import { formatCount } from "../state/time.ts";
+import { run } from "../state/verifier.ts";
 
 /** As `storage/log/vkey.ts` writes them; whether the key id fits is seen when it is used. */
 export const VKEY = /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/;
 
 export function KeyPanel({ log }: { readonly log: string }) {
   const path = `/v1/logs/${encodeURIComponent(log)}`;
-  const facts = useLoad<LogItem>(path, (signal) => getJson(path, signal));
+  // A check may have met another key than the one that was named before.
+  const facts = useLoad<LogItem>(`${path} ${run.value?.status}`, (signal) => getJson(path, signal));
   const memory = memoryOf(log);
   const said = facts.value?.vkey ?? null;
   const isOther = memory !== null && said !== null && !memory.vkeys.includes(said);

@@ -41,7 +41,7 @@ const WORDS: Readonly<Record<Check["state"], string>> = {
 export function RunPanel({ run }: { readonly run: Run }) {
   const { verdict, checks, problem, status } = run;
   return (
-    <section class="panel" aria-label="The check">
+    <section class="panel" aria-label="The check" data-run={run.number} data-status={status}>
       {run.flip !== null && (
         <p class="note warn">
           One character of entry {formatCount(run.flip)} was changed, in a copy in this browser’s
