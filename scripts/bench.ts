@@ -8,14 +8,8 @@ import { readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkReceipts, type Receipts } from "./bench/receipts.ts";
-import {
-  LOGS,
-  newDataDir,
-  removeDataDir,
-  runVerb,
-  startBenchInstance,
-  type BenchInstance,
-} from "./bench/instance.ts";
+import { LOGS, runVerb, startBenchInstance, type BenchInstance } from "./bench/instance.ts";
+import { newDataDir, removeDataDir } from "./parts/throw-away.ts";
 import { percentileMs, runLoad, type Answer, type LoadResult } from "./bench/load.ts";
 
 const APPEND = `/v1/logs/${LOGS.plain}/entries`;
@@ -49,7 +43,7 @@ const { values } = parseArgs({ options: { seconds: { type: "string", default: "5
 const seconds = Number(values.seconds);
 if (!(seconds > 0 && seconds <= 60)) throw new Error("--seconds is a number of seconds up to 60");
 
-const dataDir = await newDataDir();
+const dataDir = await newDataDir("bench");
 try {
   const instance = await startBenchInstance(dataDir);
   const linesFile = join(dataDir, "lines.jsonl");

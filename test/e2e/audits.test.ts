@@ -7,7 +7,7 @@ import test, { after, before } from "node:test";
 import { expectedDefinitions } from "../../storage/index/definitions.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call } from "./client.ts";
-import { editLine, execute, headRow, putBack } from "./database.ts";
+import { cutTail, editLine, execute, sizeOf } from "../../scripts/tamper-demo/index-file.ts";
 import { readiness, untilReady } from "./readiness.ts";
 import { makeLog, makeToken } from "./tokens.ts";
 import { until } from "./until.ts";
@@ -193,9 +193,9 @@ test("a trigger that is dropped is named", async (t) => {
 });
 
 test("a database that is put back under the running worker is noticed without an append", async (t) => {
-  const head = headRow(instance.databaseFile, LOG);
+  const size = sizeOf(instance.databaseFile, LOG);
   for (const number of [4, 5]) await append(number);
-  putBack(instance.databaseFile, LOG, head);
+  cutTail(instance.databaseFile, LOG, size);
   const startMs = Date.now();
   const found = await untilFound("index_behind");
   t.diagnostic(`found after ${Date.now() - startMs} ms`);

@@ -1,6 +1,6 @@
 /**
- * Eight writers, and parts killed -9 at random times: every acknowledged entry is there once, with its hash, and
- * no checkpoint that was handed out contradicts another.
+ * Eight writers, and parts killed -9 at random times: every acknowledged entry is there once, with its hash, no checkpoint that
+ * was handed out contradicts another, and a guard that looks at everything all the time raises no alarm.
  */
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
@@ -11,9 +11,11 @@ import { call, readWholeLog, type Acknowledged } from "./client.ts";
 import { seededRandom } from "./random.ts";
 import { untilReady } from "./readiness.ts";
 import { sealNow } from "./sealing.ts";
+import { makeToken } from "./tokens.ts";
 import { until } from "./until.ts";
 
-const ROUNDS = 27;
+/** More of them by hand: `INDELIBLE_TEST_ROUNDS=1000`. */
+const ROUNDS = Number(process.env["INDELIBLE_TEST_ROUNDS"] ?? 27);
 const WRITERS = 8;
 const PARTS: readonly PartName[] = ["workerd", "sqld", "minio"];
 
@@ -34,6 +36,9 @@ test("parts killed -9 under eight writers: nothing acknowledged is lost, doubled
   const env = {
     INDELIBLE_SEAL_SECONDS: "1",
     INDELIBLE_INDEX_ENCRYPTION: seed % 2 === 1 ? "on" : "off",
+    INDELIBLE_AUDIT_PAUSE_SECONDS: "1",
+    INDELIBLE_AUDIT_SHARE: "50",
+    INDELIBLE_LOCK_TEST_SECONDS: "5",
   };
   const instance = await startInstance({ env });
   let writing = true;
@@ -59,6 +64,7 @@ test("parts killed -9 under eight writers: nothing acknowledged is lost, doubled
     writing = false;
     await failed;
     await checkAll(instance, writers);
+    t.diagnostic(`${await assertNoAlarm(instance)} looks at everything, and no alarm`);
     t.diagnostic(
       `${writers.reduce((sum, { acknowledged }) => sum + acknowledged.size, 0)} entries`,
     );
@@ -94,6 +100,29 @@ async function checkAll(instance: TestInstance, writers: readonly Writer[]): Pro
   const notes = [...handedOut, sealed, ...seals.seals.map(({ checkpoint }) => checkpoint)];
   const keys = await keysOf(instance.dataDir, "demo");
   assert.ok((await holdTogether(notes, keys, log)) > ROUNDS);
+}
+
+/** Not now, and not at any time since the start. The number of passes. */
+async function assertNoAlarm(instance: TestInstance): Promise<number> {
+  const { token } = await makeToken(instance.url, instance.tokens.admin, {
+    ...{ roles: ["auditor"], logs: ["*"] },
+  });
+  const seen = await until("the guard has looked", async () => {
+    const reply = await call(instance.url, "/v1/audits?limit=100", { token });
+    const { audits } = reply.json<{ audits: { finding_count: number; passes: number }[] }>();
+    return audits.length > 0 && audits;
+  });
+  assert.deepEqual(
+    seen.filter(({ finding_count: count }) => count > 0),
+    [],
+  );
+  const { findings } = (await call(instance.url, "/v1/findings", { token })).json<{
+    findings: object[];
+  }>();
+  assert.deepEqual(findings, []);
+  const raised = instance.output().match(/"message":"finding opened: .*/g) ?? [];
+  assert.deepEqual(raised, []);
+  return seen.reduce((sum, { passes }) => sum + passes, 0);
 }
 
 function write(instance: TestInstance, n: number, goOn: () => boolean): Writer {

@@ -10,7 +10,7 @@ import { join, relative } from "node:path";
 import test, { after, before } from "node:test";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call, type Call } from "./client.ts";
-import { editLine } from "./database.ts";
+import { editLine } from "../../scripts/tamper-demo/index-file.ts";
 import { until } from "./until.ts";
 
 const LOG = "demo";

@@ -14,7 +14,7 @@ import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { holdTogether, keysOf } from "./checkpoints.ts";
 import { call, readWholeLog, type Acknowledged, type WholeLog } from "./client.ts";
 import { runCommand, verify } from "./command.ts";
-import { editLine } from "./database.ts";
+import { editLine } from "../../scripts/tamper-demo/index-file.ts";
 import { assertProblem } from "./problems.ts";
 import { listSeals, sealNow, sealReply } from "./sealing.ts";
 import { sha256 } from "./sha256.ts";

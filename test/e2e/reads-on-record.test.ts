@@ -7,7 +7,7 @@ import test, { after, before } from "node:test";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call, readWholeLog } from "./client.ts";
 import { verify } from "./command.ts";
-import { editLine } from "./database.ts";
+import { editLine } from "../../scripts/tamper-demo/index-file.ts";
 import { assertProblem } from "./problems.ts";
 import { sealNow } from "./sealing.ts";
 import { makeToken } from "./tokens.ts";

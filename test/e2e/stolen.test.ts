@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test from "node:test";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { checkReceipt } from "../../storage/log/receipt.ts";
-import { openIndexFile } from "../parts/index-file.ts";
+import { openIndexFile } from "../../scripts/tamper-demo/index-file.ts";
 import { startInstance } from "../parts/instance.ts";
 import { keysOf } from "./checkpoints.ts";
 import { call } from "./client.ts";

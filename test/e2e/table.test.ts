@@ -11,7 +11,7 @@ import { MinioVault } from "../../storage/vault/vault.ts";
 import type { TestInstance } from "../parts/instance.ts";
 import { call, readWholeLog } from "./client.ts";
 import { runCommand, verify } from "./command.ts";
-import { forgeFrom, tamper } from "./database.ts";
+import { forgeFrom, tamper } from "../../scripts/tamper-demo/index-file.ts";
 import { putBack } from "./folders.ts";
 import {
   assertFrozen,

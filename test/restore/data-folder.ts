@@ -19,7 +19,7 @@ import type { Head } from "../../storage/log/hash.ts";
 import { parseJson } from "../../storage/log/json.ts";
 import type { IndexHead } from "../../storage/ports.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
-import { openIndexFile } from "../parts/index-file.ts";
+import { openIndexFile } from "../../scripts/tamper-demo/index-file.ts";
 import { buildInstance, type BuiltInstance } from "../verify/build-instance.ts";
 import { sha256, type PutObject } from "../verify/build-log.ts";
 

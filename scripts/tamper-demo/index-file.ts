@@ -1,18 +1,37 @@
-/** The index's database file in the hands of somebody who may write to the disk, whether or not sqld runs on it. */
+/**
+ * The index's database file in the hands of somebody who has the disk and the keys in it: what tests and the tamper demo do to
+ * it, also while sqld runs. Triggers are no obstacle to whoever may write the file.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type Database from "libsql";
 import { encodeUtf8, toHex } from "../../storage/log/bytes.ts";
 import { leafHash, ZERO_HASH } from "../../storage/log/hash.ts";
 import { CompactTree } from "../../storage/log/tree.ts";
-import { openIndexFile } from "../parts/index-file.ts";
-import { sha256 } from "./sha256.ts";
+import { openDatabase } from "../parts/index-key.ts";
+import { fastSha256 as sha256 } from "../verify/sha256.ts";
 
-type Row = Record<string, unknown>;
+/** So long another process's commit is waited for. */
+const BUSY_MS_MAX = 10_000;
+
+/** `<data>/libsql/dbs/127/data`. */
+export function indexFileOf(dataDir: string): string {
+  return join(dataDir, "libsql", "dbs", "127", "data");
+}
+
+/** `path`: as `indexFileOf` has it; the key is looked for beside it. */
+export function openIndexFile(path: string): Database.Database {
+  const libsql = dirname(dirname(dirname(path)));
+  const encrypted = existsSync(join(libsql, "index.key.sha256"));
+  const keyPath = join(dirname(libsql), "keys", "index.key");
+  const key = encrypted ? readFileSync(keyPath, "utf8").trim() : null;
+  return openDatabase(path, key, { timeout: BUSY_MS_MAX });
+}
 
 /** Runs statements with the triggers out of the way, and puts the triggers back, so that nothing but the data tells. */
 export function tamper(file: string, edit: (database: Database.Database) => void): void {
   const database = openIndexFile(file);
   try {
-    database.exec("PRAGMA busy_timeout = 5000");
     database.exec("BEGIN IMMEDIATE");
     const triggers = database
       .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -21,7 +40,6 @@ export function tamper(file: string, edit: (database: Database.Database) => void
     edit(database);
     for (const { sql } of triggers) database.exec(sql);
     database.exec("COMMIT");
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } finally {
     database.close();
   }
@@ -36,7 +54,7 @@ export interface ChunkRow {
 export function chunkRows(database: Database.Database, log: string): ChunkRow[] {
   return database
     .prepare("SELECT first, count, lines FROM chunk WHERE log = ? ORDER BY first")
-    .all(log) as Row[] as unknown as ChunkRow[];
+    .all(log) as Record<string, unknown>[] as unknown as ChunkRow[];
 }
 
 /** Replaces words in the line of one entry. */
@@ -56,8 +74,8 @@ export function editLine(file: string, log: string, seq: number, from: string, t
 }
 
 /**
- * What a forger with the disk would do: changes words in one entry and recomputes every hash after it in the index, so that
- * the chain and the head agree with each other again.
+ * What a forger would do: changes words in one entry and recomputes every hash after it in the index, so that the chain and
+ * the head agree with each other again.
  */
 export function forgeFrom(file: string, log: string, seq: number, from: string, to: string): void {
   tamper(file, (database) => {
@@ -86,34 +104,44 @@ export function forgeFrom(file: string, log: string, seq: number, from: string, 
   });
 }
 
+/** Removes the last entries of a log, from the first of a commit on, and puts its head back to where it was then. */
+export function cutTail(file: string, log: string, size: number): void {
+  tamper(file, (database) => {
+    const tree = new CompactTree(0, [], sha256);
+    let last = { leaf: ZERO_HASH, time: "" };
+    for (const row of chunkRows(database, log)) {
+      if (row.first >= size) break;
+      for (const line of row.lines.split("\n")) {
+        const leaf = leafHash(encodeUtf8(line), sha256);
+        tree.append(leaf);
+        last = { leaf: toHex(leaf), time: (JSON.parse(line) as { time: string }).time };
+      }
+    }
+    if (tree.size !== size) throw new Error(`no commit to ${log} ends at ${size}`);
+    database.prepare("DELETE FROM chunk WHERE log = ? AND first >= ?").run(log, size);
+    database.prepare("DELETE FROM seal WHERE log = ? AND first >= ?").run(log, size);
+    database
+      .prepare("UPDATE head SET size = ?, leaf = ?, frontier = ?, time = ? WHERE log = ?")
+      .run(size, last.leaf, tree.frontier().map(toHex).join(""), last.time, log);
+  });
+}
+
 /** Carries out statements as they stand, for what is no change of data. */
 export function execute(file: string, ...statements: string[]): void {
   const database = openIndexFile(file);
   try {
-    database.exec("PRAGMA busy_timeout = 5000");
     for (const sql of statements) database.exec(sql);
   } finally {
     database.close();
   }
 }
 
-/** Puts a log back to a head that it had, as an old copy of the database would have it. */
-export function putBack(file: string, log: string, head: Row): void {
-  tamper(file, (database) => {
-    const { size, leaf, frontier, time } = head;
-    database.prepare("DELETE FROM chunk WHERE log = ? AND first >= ?").run(log, size);
-    database.prepare("DELETE FROM seal WHERE log = ? AND first >= ?").run(log, size);
-    database
-      .prepare("UPDATE head SET size = ?, leaf = ?, frontier = ?, time = ? WHERE log = ?")
-      .run(size, leaf, frontier, time, log);
-  });
-}
-
-/** The row of a log's head. */
-export function headRow(file: string, log: string): Row {
+/** How many entries the index says that a log has. */
+export function sizeOf(file: string, log: string): number {
   const database = openIndexFile(file);
   try {
-    return database.prepare("SELECT * FROM head WHERE log = ?").get(log) as Row;
+    const row = database.prepare("SELECT size FROM head WHERE log = ?").get(log);
+    return (row as { size: number }).size;
   } finally {
     database.close();
   }

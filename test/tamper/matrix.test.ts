@@ -1,0 +1,89 @@
+/**
+ * The tamper matrix: everything that the guard has to find by itself is done to one running instance, whose store and disk are
+ * the attacker's. A finding without its place counts as missed. How long each took is printed.
+ */
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { call } from "../e2e/client.ts";
+import { until } from "../e2e/until.ts";
+import { startOpenMinio, type OpenMinio } from "../vault/open-minio.ts";
+import { Attacker } from "./acts.ts";
+import { startGuarded, type Found, type Guarded } from "./guarded.ts";
+import { ACTS, BATCHES, isFoundBy, LOGS, type Act } from "./matrix.ts";
+
+/** The guard looks twice at what it finds, three seconds apart, log by log, and this machine does other things too. */
+const FOUND_MS_MAX = 75_000;
+
+let minio: OpenMinio;
+let guarded: Guarded;
+before(async () => {
+  minio = await startOpenMinio();
+  guarded = await startGuarded(minio, LOGS.made);
+  for (let batch = 0; batch < BATCHES; batch += 1) {
+    await Promise.all(LOGS.made.map((log) => guarded.append(log, 3, true)));
+  }
+  await Promise.all(LOGS.unsealed.map((log) => guarded.append(log, 3, false)));
+});
+after(async () => {
+  await guarded.instance.stop();
+  await minio.stop();
+});
+
+test("nothing is found before anything was done", async () => {
+  const { url } = guarded.instance;
+  const { token } = guarded;
+  const asked = await call(url, "/v1/audits", { token, body: "{}" });
+  assert.equal(asked.status, 202, asked.text);
+  const { id } = asked.json<{ id: string }>();
+  const run = await until("the audit is over", async () => {
+    const one = (await call(url, `/v1/audits/${id}`, { token })).json<Run>();
+    return one.state === "finished" ? one : null;
+  });
+  assert.equal(run.coverage.logs, LOGS.made.length + 3);
+  assert.ok(run.coverage.batches >= BATCHES * LOGS.made.length);
+  assert.deepEqual(await guarded.findings(), []);
+});
+
+test("every act is found by the guard, and its place named", async (t) => {
+  const attacker = new Attacker(minio, guarded.instance.dataDir);
+  const missing = new Map<Act, number>();
+  for (const act of ACTS) {
+    await act.commit(attacker);
+    missing.set(act, performance.now());
+  }
+  const deadlineMs = performance.now() + FOUND_MS_MAX;
+  let findings: Found[] = [];
+  while (missing.size > 0 && performance.now() < deadlineMs) {
+    findings = await guarded.findings();
+    for (const [act, doneMs] of missing) {
+      const found = findings.find((one) => isFoundBy(act, one));
+      if (found === undefined) continue;
+      missing.delete(act);
+      const seconds = ((performance.now() - doneMs) / 1000).toFixed(1);
+      t.diagnostic(`${seconds.padStart(5)} s  ${act.what}: ${describe(found)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const missed = [...missing.keys()].map(({ what, log, codes }) => {
+    const said = findings.filter((one) => one.log === log).map(describe);
+    return `${what}: no ${codes.join(" or ")}; the guard says ${said.join("; ") || "nothing"}`;
+  });
+  assert.deepEqual(missed, []);
+  const { quiet } = LOGS;
+  assert.deepEqual(
+    findings.filter(({ log }) => log === quiet || log === "_system" || log === "_access"),
+    [],
+    "nothing is said of what nothing was done to",
+  );
+});
+
+function describe({ code, log, first, last, object, version }: Found): string {
+  const entries = first === null ? "" : ` ${first}–${last}`;
+  const place = object === null ? "" : ` ${object}`;
+  return `${code} ${log ?? ""}${entries}${place}${version === null ? "" : ` ${version.slice(0, 8)}…`}`;
+}
+
+interface Run {
+  readonly state: string;
+  readonly coverage: { readonly logs: number; readonly batches: number };
+}
