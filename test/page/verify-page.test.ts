@@ -8,7 +8,7 @@ import type { Browser, Page, Route } from "playwright-core";
 import { toBase64 } from "../../storage/log/bytes.ts";
 import { call } from "../e2e/client.ts";
 import { verify } from "../e2e/command.ts";
-import { forgeFrom } from "../e2e/database.ts";
+import { forgeFrom } from "../../scripts/tamper-demo/index-file.ts";
 import { sealNow } from "../e2e/sealing.ts";
 import { logSigner, otherSigner } from "../log/demo-log.ts";
 import { readVectors } from "../log/vectors-files.ts";
