@@ -5,9 +5,9 @@
 import { createHash } from "node:crypto";
 import { encodeString } from "../storage/log/json.ts";
 import { isEverything, matchesLine, type Filter } from "../storage/log/filter.ts";
-import { parseTimeMs } from "../storage/log/time.ts";
 import { encodeUtf8 } from "../storage/log/bytes.ts";
-import { lineAt, linePages, type LineSource, type ProvenLine } from "./reading.ts";
+import { firstNotBefore } from "./line-times.ts";
+import { linePages, type LineSource, type ProvenLine } from "./reading.ts";
 
 /** What one format writes. Every text ends in its own line's end. */
 export interface ExportWriter {
@@ -102,29 +102,6 @@ async function* wantedPages(
     yield { lines: page.filter(({ text }) => wants(text)), looked: page.at(-1)!.seq };
   }
   yield { lines: [], looked: to - 1 };
-}
-
-/** The first entry of `from` … `to` − 1 whose time is not before; `to` where none is. */
-async function firstNotBefore(
-  source: LineSource,
-  timeMs: number,
-  from: number,
-  to: number,
-): Promise<number> {
-  let [low, high] = [from, to];
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2);
-    const { text } = await lineAt(source, middle);
-    if (timeOf(text) < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** `…,"time":"YYYY-MM-DDTHH:MM:SS.mmmZ","v":1}`: a proven line ends so. */
-function timeOf(line: string): number {
-  const end = line.length - `","v":1}`.length;
-  return parseTimeMs(line.slice(end - 24, end));
 }
 
 /** Most lines that are not asked for show it without being taken apart. */

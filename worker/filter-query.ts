@@ -12,6 +12,16 @@ export function filterOf(query: Query): Filter {
   }
 }
 
+/** The conditions as they were given, by name. */
+export function givenFilter(query: Query): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const name of FILTER_NAMES) {
+    const text = query.text(name);
+    if (text !== null) given[name] = text;
+  }
+  return given;
+}
+
 /** True where the query names a condition. */
 export function hasFilter(query: Query): boolean {
   return FILTER_NAMES.some((name) => query.has(name));

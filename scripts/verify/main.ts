@@ -1,8 +1,10 @@
 /**
  * `npm run verify -- [DIR | --s3] [--vkey FILE]… [--checkpoint FILE]… [--log NAME] [--json]`: whether what lies in the
  * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
- * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE…`: the same of what was taken home.
+ * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE…`: the same of what was taken home;
+ * `-- search FILE… [DIR | --s3]`: whether the answers of a search (prove=true) have every hit that the sealed batches hold.
  */
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { verifyAll } from "../../storage/flow/verify.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
@@ -14,6 +16,7 @@ import { dropped } from "./garbage.ts";
 import { openIndexView } from "./index-view.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./keys.ts";
 import { allFindings, formatJson, formatText, Progress } from "./report.ts";
+import { verifySearch } from "./search.ts";
 import { fastSha256 } from "./sha256.ts";
 import { userPath, withSource, type Source } from "./source.ts";
 import { Threads } from "./threads.ts";
@@ -21,7 +24,7 @@ import { Threads } from "./threads.ts";
 const say = (message: string): void => void process.stderr.write(`${message}\n`);
 
 /** What may be verified beside a vault: a folder of such a name is written with its path. */
-const OTHERS = ["export"] as const;
+const OTHERS = ["export", "search"] as const;
 
 interface Asked {
   /** Null: a vault. */
@@ -58,7 +61,7 @@ function readAsked(): Asked {
   if (other === null && words.length > 1) {
     throw new InputError(`"${words[1]}": one folder at a time.`);
   }
-  const [folder] = other === null ? words : [];
+  const folder = other === null ? words[0] : other === "search" ? takeFolder(files) : undefined;
   const s3 = flags["s3"] === true;
   if (s3 && folder !== undefined) throw new InputError("Either a folder or --s3, not both.");
   const log = (flags["log"] as string | undefined) ?? null;
@@ -78,6 +81,12 @@ function readAsked(): Asked {
   };
 }
 
+/** Takes the folder of batches out of the files that were named; the instance's own vault where there is none. */
+function takeFolder(files: string[]): string | undefined {
+  const at = files.findIndex((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  return at < 0 ? undefined : files.splice(at, 1)[0];
+}
+
 async function main(asked: Asked): Promise<number> {
   const keys = await readKeys(
     asked.vkeys.length > 0 ? asked.vkeys : await vkeyFiles(join(asked.config.dataDir, "vkeys")),
@@ -90,6 +99,10 @@ async function main(asked: Asked): Promise<number> {
   const origin = instanceOriginOf(keys);
   if (asked.other === "export") {
     return verifyExport({ ...asked, keys, instanceOrigin: origin });
+  }
+  if (asked.other === "search") {
+    const known = { files: asked.files, keys, instanceOrigin: origin, json: asked.json };
+    return withSource({ ...asked, env: process.env, say }, (source) => verifySearch(known, source));
   }
   const kept = await readKept(asked.checkpoints, keys, origin);
   return withSource({ ...asked, env: process.env, say }, async (source) => {

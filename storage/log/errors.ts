@@ -6,6 +6,7 @@
 export type LogErrorCode =
   | "chain_broken"
   | "entry_too_large"
+  | "invalid_answer"
   | "invalid_batch"
   | "invalid_checkpoint"
   | "invalid_entry"

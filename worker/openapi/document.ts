@@ -141,6 +141,7 @@ const IN_QUERY: Readonly<Record<string, Schema>> = {
   q: textOf(QUERY_CHARS_MAX),
   bins: { type: "integer", minimum: 1, maximum: BINS_MAX, default: BINS_MAX },
   top: { type: "integer", minimum: 1, maximum: TOP_MAX, default: TOP_DEFAULT },
+  prove: FLAG,
   format: { enum: EXPORT_FORMATS, default: "jsonl" },
   state: { enum: APPROVAL_STATES },
 };

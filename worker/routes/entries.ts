@@ -7,7 +7,7 @@ import { logOf, type Ask } from "../ask.ts";
 import { formatCursor, placeOf, type Order } from "../cursor.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { invalidRequest, ProblemError } from "../problem.ts";
-import { parseInteger } from "../query.ts";
+import { parseInteger, wrong } from "../query.ts";
 import { filterOf, hasFilter } from "../filter-query.ts";
 import { searchEntries } from "./search.ts";
 import { lineAt, linePages, type LineSource, type ProvenLine } from "../reading.ts";
@@ -21,6 +21,9 @@ export const LIST_BYTES_MAX = 4 * 1024 * 1024;
 /** The entries of a page, or those that a filter asks for, newest first unless asked otherwise; with `Accept: application/x-ndjson` a stream of lines. */
 export async function listEntries(ask: Ask): Promise<Response> {
   if (hasFilter(ask.query)) return searchEntries(ask, filterOf(ask.query));
+  if (ask.query.has("prove")) {
+    throw wrong("prove", "goes with a filter: without one no seq may be missing, which shows");
+  }
   const log = logOf(ask);
   const lines = accepts(ask.request, NDJSON_TYPE);
   const limitMax = lines ? Number.MAX_SAFE_INTEGER : LIST_LIMIT_MAX;

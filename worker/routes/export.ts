@@ -9,12 +9,13 @@ import { ocsfEndLine, ocsfLine } from "../../storage/export/ocsf.ts";
 import { toHex } from "../../storage/log/bytes.ts";
 import { LogError } from "../../storage/log/errors.ts";
 import { formatExportLine } from "../../storage/log/export-jsonl.ts";
-import { FILTER_NAMES, FilterError, parseFilter, type Filter } from "../../storage/log/filter.ts";
+import { FILTER_NAMES, type Filter } from "../../storage/log/filter.ts";
 import { InclusionProver } from "../../storage/log/prover.ts";
 import { formatReceiptOf } from "../../storage/log/receipt.ts";
 import { NDJSON_TYPE } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
 import { exportPieces, type ExportProgress, type ExportWriter } from "../exporting.ts";
+import { filterOf, givenFilter } from "../filter-query.ts";
 import type { LogStatus } from "../ledger-api.ts";
 import { ProblemError } from "../problem.ts";
 import { wrong, type Query } from "../query.ts";
@@ -55,7 +56,9 @@ interface Scope {
 export async function getExport(ask: Ask): Promise<Response> {
   const log = logOf(ask);
   const format = ask.query.oneOf("format", EXPORT_FORMATS) ?? "jsonl";
-  const scope: Scope = { log, ...filterOf(ask.query), ...rangeOf(ask.query, log) };
+  const { query } = ask;
+  const filter = filterOf(query);
+  const scope: Scope = { log, filter, given: givenFilter(query), ...rangeOf(query, log) };
   const { from, to } = scope;
   const progress: ExportProgress = { count: 0, last: from - 1 };
   const writer = await writerOf(format, ask, scope);
@@ -71,20 +74,6 @@ export async function getExport(ask: Ask): Promise<Response> {
     const { count, last } = progress;
     return count === 0 ? { count } : { first: from, last, count };
   });
-}
-
-function filterOf(query: Query): Pick<Scope, "filter" | "given"> {
-  const given: Record<string, string> = {};
-  for (const name of FILTER_NAMES) {
-    const value = query.text(name);
-    if (value !== null) given[name] = value;
-  }
-  try {
-    return { given, filter: parseFilter((name) => given[name] ?? null) };
-  } catch (error) {
-    if (error instanceof FilterError) throw wrong(error.parameter, error.detail);
-    throw error;
-  }
 }
 
 function rangeOf(query: Query, { sealedSize }: LogStatus): { from: number; to: number } {

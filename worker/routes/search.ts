@@ -4,12 +4,13 @@ import { NDJSON_TYPE, answerJsonText } from "../answer.ts";
 import { logOf, type Ask } from "../ask.ts";
 import { accepts } from "../media.ts";
 import { invalidRequest } from "../problem.ts";
+import { proofOf, type SearchedRange } from "../proving.ts";
 import { SearchCursors, type SearchPlace } from "../search/cursor.ts";
 import { firstHits } from "../search/hits.ts";
 import { fromTables, searchedLogs, searchOf, type Searched } from "../search/tables.ts";
 import { itemOf, LIST_BYTES_MAX, LIST_LIMIT_DEFAULT, LIST_LIMIT_MAX, sourceOf } from "./entries.ts";
 
-export const SEARCH_QUERY: readonly string[] = [...FILTER_NAMES, "fresh"];
+export const SEARCH_QUERY: readonly string[] = [...FILTER_NAMES, "fresh", "prove"];
 
 export async function searchEntries(ask: Ask, filter: Filter): Promise<Response> {
   if (accepts(ask.request, NDJSON_TYPE)) {
@@ -20,6 +21,7 @@ export async function searchEntries(ask: Ask, filter: Filter): Promise<Response>
   const from = ask.query.integer("from", 0, Number.MAX_SAFE_INTEGER);
   const cursors = new SearchCursors(filter, log.name, ask.services.sha256);
   const place = cursors.placeOf(ask.query);
+  const prove = ask.query.flag("prove");
   const parts = searchOf(ask);
   const [searched] = await searchedLogs(ask, parts, [log]);
   const range = rangeOf(searched!, place, from);
@@ -39,8 +41,27 @@ export async function searchEntries(ask: Ask, filter: Filter): Promise<Response>
   const cursor =
     last === null ? null : cursors.format(place.order, { timeMs: 0, log: log.name, seq: last });
   const items = page.hits.map((hit) => itemOf(hit, log)).join();
-  const text = `{"entries":[${items}],"next_cursor":${JSON.stringify(cursor)},"searched_to":${searched!.to}}`;
+  const searchedTo = `"searched_to":${searched!.to}`;
+  const proof = prove
+    ? await proofOf(ask, sourceOf(ask), claimOf(filter, place, range, last))
+    : null;
+  const proven = proof === null ? "" : `,"proof":${JSON.stringify(proof)}`;
+  const text = `{"entries":[${items}],"next_cursor":${JSON.stringify(cursor)},${searchedTo}${proven}}`;
   return answerJsonText(ask.requestId, 200, text);
+}
+
+/** Of which entries a page has every hit: up to the last one that was looked at where it is not the last page. */
+function claimOf(
+  filter: Filter,
+  { order }: SearchPlace,
+  { from, to }: { readonly from: number; readonly to: number },
+  last: number | null,
+): SearchedRange {
+  const begin = Math.min(from, to);
+  if (last === null) return { filter, order, from: begin, to };
+  return order === "asc"
+    ? { filter, order, from, to: last + 1 }
+    : { filter, order, from: last, to };
 }
 
 /** What stands behind the place, up to where the tables have looked. */
