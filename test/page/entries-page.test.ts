@@ -241,6 +241,23 @@ test("live: new rows wait, a reader is not moved, and what is not sealed is neve
   await close();
 });
 
+test("counts are the server's, of the whole filter, and each value is a condition", async () => {
+  const { page, assertQuiet, close } = await open();
+  await page.goto(at("?action=a.*"));
+  const counts = page.locator(".counts");
+  await counts.getByText("300", { exact: true }).waitFor();
+  await counts.getByRole("button", { name: "alice 300" }).click();
+  await page.locator(".pieces").getByText("alice").waitFor();
+  assert.equal(new URL(page.url()).searchParams.get("actor"), "alice");
+  assert.equal(await rows(page).count(), 100);
+  await page.getByRole("link", { name: "Next 100 ›" }).click();
+  await page.getByText("a.199", { exact: true }).waitFor();
+  await counts.getByRole("button", { name: "Show as table" }).click();
+  await counts.getByRole("columnheader", { name: "From" }).waitFor();
+  await assertQuiet();
+  await close();
+});
+
 test("seals: each lock is read from the store, by version id", async () => {
   const { page, assertQuiet, close } = await open();
   await page.goto(at("/seals"));

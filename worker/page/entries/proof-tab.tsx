@@ -111,14 +111,16 @@ const OFF = 92;
 
 /** The leaf below, the signed root above, each sibling on its side. */
 function PathPicture({ verdict }: { readonly verdict: EntryVerdict }) {
-  const { path, steps } = verdict;
+  const { path, steps, by } = verdict;
+  // What is only promised is never green.
+  const tone = by === "log" ? "good" : "warn";
   const isPath = steps.some(({ name, state }) => name === "path" && state === "holds");
   const height = (path.length + 1) * STEP_HEIGHT + 34;
   const y = (step: number): number => height - 18 - step * STEP_HEIGHT;
   const words = `The leaf of entry ${verdict.seq}, ${path.length} siblings, and the ${isPath ? "" : "other "}root above them`;
   return (
     <svg
-      class={`picture ${isPath ? "good" : "bad"}`}
+      class={`picture ${isPath ? tone : "bad"}`}
       viewBox={`0 0 ${WIDTH} ${height}`}
       role="img"
       aria-label={words}
@@ -148,7 +150,8 @@ function PathPicture({ verdict }: { readonly verdict: EntryVerdict }) {
         leaf {verdict.seq}
       </text>
       <text x={MIDDLE} y={y(path.length) - 12} text-anchor="middle">
-        {isPath ? "✓ signed root" : "✕ not the signed root"} of {formatCount(verdict.size)}
+        {isPath ? (by === "log" ? "✓ signed root" : "promised root") : "✕ not the signed root"} of{" "}
+        {formatCount(verdict.size)}
       </text>
     </svg>
   );

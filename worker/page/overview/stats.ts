@@ -3,33 +3,48 @@ import { getJson } from "../state/api.ts";
 import type { Bin } from "./histogram.tsx";
 
 interface StatsAnswer {
-  readonly bins: readonly { readonly from: string; readonly to: string; readonly count: number }[];
-  readonly top: Readonly<
-    Record<string, readonly { readonly value: string; readonly count: number }[]>
-  >;
+  readonly total: number;
+  /** Where the last bin ends. */
+  readonly to: string | null;
+  readonly bins: readonly { readonly start: string; readonly count: number }[];
+  readonly top: Readonly<Record<string, readonly ValueCount[]>>;
+  readonly searched_to: number;
+}
+
+export interface ValueCount {
+  readonly value: string;
+  readonly count: number;
 }
 
 export interface Stats {
+  readonly total: number;
+  /** So many entries of the log have been looked at. */
+  readonly searchedTo: number;
   readonly bins: readonly Bin[];
-  readonly top: readonly { readonly field: string; readonly values: StatsAnswer["top"][string] }[];
+  readonly top: readonly { readonly field: string; readonly values: readonly ValueCount[] }[];
 }
 
+/** `conditions`: as the API takes them. */
 export async function getStats(
   log: string,
-  since: string | null,
-  until: string | null,
+  conditions: URLSearchParams,
   signal: AbortSignal,
 ): Promise<Stats> {
-  const query = new URLSearchParams();
-  if (since !== null) query.set("since", since);
-  if (until !== null) query.set("until", until);
-  const text = query.toString();
+  const text = conditions.toString();
   const path = `/v1/logs/${encodeURIComponent(log)}/stats${text === "" ? "" : `?${text}`}`;
-  const { bins, top } = await getJson<StatsAnswer>(path, signal);
+  const {
+    total,
+    to,
+    bins,
+    top,
+    searched_to: searchedTo,
+  } = await getJson<StatsAnswer>(path, signal);
   return {
-    bins: bins.map(({ from, to, count }) => ({
-      fromMs: Date.parse(from),
-      toMs: Date.parse(to),
+    total,
+    searchedTo,
+    bins: bins.map(({ start, count }, at) => ({
+      fromMs: Date.parse(start),
+      toMs: Date.parse(bins[at + 1]?.start ?? to ?? start),
       count,
     })),
     top: Object.entries(top)

@@ -1,6 +1,7 @@
 /** The entries of a log: search, a page of rows, and the open entry beside them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { COLUMN_WORDS, COLUMNS, columns, toggleColumn } from "../entries/columns.ts";
+import { Counts } from "../entries/counts.tsx";
 import { Drawer } from "../entries/drawer.tsx";
 import { ExportMenu } from "../entries/export-menu.tsx";
 import { clearFilter, hasFilter, SearchBox } from "../entries/search-box.tsx";
@@ -50,6 +51,7 @@ export function Entries({ log, seq }: { readonly log: string; readonly seq: numb
           </p>
         )}
         <SearchBox />
+        {seq === null && <Counts log={log} size={facts.value?.size ?? null} />}
         <div class="row bar">
           <LiveButton live={live} isAnchored={shown.isAnchored} />
           <Columns />

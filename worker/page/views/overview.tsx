@@ -105,7 +105,10 @@ function OverTime({ log, size }: { readonly log: string; readonly size: number }
   const key = `${log} ${size} ${range.since} ${range.until} ${last}`;
   const stats = useLoad(key, (signal) => {
     const since = last === null ? range.since : new Date(Date.now() - last).toISOString();
-    return getStats(log, since, range.until, signal);
+    const conditions = new URLSearchParams();
+    if (since !== null) conditions.set("since", since);
+    if (range.until !== null) conditions.set("until", range.until);
+    return getStats(log, conditions, signal);
   });
   const path = `/v1/logs/${encodeURIComponent(log)}/seals?limit=200`;
   const seals = useLoad(may(log, "auditor") ? `${path} ${size}` : null, (signal) =>
