@@ -45,7 +45,7 @@ export async function withSource<T>(
   const index = configuredIndex(config);
   if (folder !== null) return use(await folderSource(folder, index));
   if (s3 || config.s3) {
-    const store = credentials(config, env) ?? (await auditorFile(config.dataDir));
+    const store = credentials(config, env) ?? (await auditorFile(auditorPath(config.dataDir)));
     if (store === null) {
       throw new InputError(
         "No credentials: set S3_ENDPOINT, S3_BUCKET, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY " +
@@ -89,7 +89,7 @@ async function localSource<T>(
     );
   }
   const runningNow = async (): Promise<Source> => {
-    const store = await auditorFile(dataDir);
+    const store = await auditorFile(auditorPath(dataDir));
     if (store === null) throw new InputError(`${dataDir}/auditor.env is missing.`);
     return storeSource(store, configuredIndex(config) ?? runningIndex(dataDir));
   };
@@ -97,7 +97,7 @@ async function localSource<T>(
   say("The instance does not run: starting its MinIO and sqld for the time of this.");
   try {
     return await withStores(config, say, async (stores) => {
-      const store = (await auditorFile(dataDir)) ?? stores.vault;
+      const store = (await auditorFile(auditorPath(dataDir))) ?? stores.vault;
       return use(storeSource(store, stores.index));
     });
   } catch (error) {
@@ -113,21 +113,27 @@ function partsRun(dataDir: string): boolean {
   return minio !== undefined && isRunning(minio);
 }
 
-function configuredIndex({ libsql }: Config): IndexAddress | null {
+export function configuredIndex({ libsql }: Config): IndexAddress | null {
   return libsql === null ? null : { url: libsql.url, readToken: libsql.token };
 }
 
-function runningIndex(dataDir: string): IndexAddress | null {
+export function runningIndex(dataDir: string): IndexAddress | null {
   return partsRun(dataDir) ? (readRunning(dataDir)?.index ?? null) : null;
 }
 
 /** By the names that S3 clients use, or by the worker's. */
-function credentials(config: Config, env: NodeJS.ProcessEnv): VaultConfig | null {
+export function credentials(config: Config, env: NodeJS.ProcessEnv): VaultConfig | null {
   return storeOf(env) ?? config.s3;
 }
 
-async function auditorFile(dataDir: string): Promise<VaultConfig | null> {
-  const text = await readFile(join(dataDir, "auditor.env"), "utf8").catch(() => null);
+/** Where an instance writes its auditor's credentials, anew at each start. */
+export function auditorPath(dataDir: string): string {
+  return join(dataDir, "auditor.env");
+}
+
+/** Null where the file is missing or has not all of them. */
+export async function auditorFile(path: string): Promise<VaultConfig | null> {
+  const text = await readFile(path, "utf8").catch(() => null);
   if (text === null) return null;
   const values: Record<string, string> = {};
   for (const line of text.split("\n")) {

@@ -67,6 +67,8 @@ const HINTS = {
   log_unknown:
     "The vault holds a log that the instance does not know. Restore, or find out who made it.",
   vault_unreachable: "The vault does not answer. Check the store, the network and the credentials.",
+  instance_unreachable:
+    "The instance does not answer the guard beside it. Look whether it runs, and at the network between the two.",
   unsealed_too_old:
     "Entries have waited too long for their seal. Check that the vault takes objects.",
   clock_backwards:
@@ -94,6 +96,7 @@ const WARNINGS: ReadonlySet<FindingCode> = new Set([
   "log_unknown",
   "vault_unreachable",
   "index_unreachable",
+  "instance_unreachable",
   "unsealed_too_old",
   "clock_backwards",
   "clock_skew",

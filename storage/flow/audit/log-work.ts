@@ -206,7 +206,9 @@ export class LogWork {
     const by = { ...settings, verify };
     const { size } = progress.before;
     // What lies before was compared when it was read.
-    const kept = tail && until === undefined ? await known.kept(log, by) : [];
+    const whole = tail && until === undefined;
+    const shown = whole ? ((await parts.checkpoints?.(log)) ?? []) : [];
+    const kept = whole ? [...(await known.kept(log, by)), ...shown] : [];
     const remembered = new Remembered(
       log,
       kept.filter((one) => size === 0 || one.size > size),

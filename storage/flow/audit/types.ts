@@ -7,6 +7,7 @@ import type { Finding } from "../../log/findings.ts";
 import type { Sha256 } from "../../log/hash.ts";
 import type { Verify, VerifierKey } from "../../log/note.ts";
 import type { Clock, Gzip, Vault } from "../../ports.ts";
+import type { KeptCheckpoint } from "../remembered.ts";
 import type { IndexView } from "../verify-index.ts";
 
 export interface AuditorParts {
@@ -19,6 +20,8 @@ export interface AuditorParts {
   readonly gzip: Gzip;
   readonly sha256: Sha256;
   readonly verify: Verify;
+  /** Checkpoints of a log that others show now: what the vault has must have them, too. Asked when a look at the log begins. */
+  readonly checkpoints?: (log: string) => Promise<readonly KeptCheckpoint[]>;
   /** Lets others have the thread; called between parts of long work. */
   readonly breathe?: () => Promise<void>;
   /** Structured log line: never a token, body or event. */
