@@ -10,13 +10,14 @@ import { parse as parseYaml } from "yaml";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { parseMetrics, valueOf, type Family } from "../parts/prometheus.ts";
 import { call } from "./client.ts";
+import { until } from "./until.ts";
 
 const FOLDER = "scripts/monitoring";
 const ROUTE = 'method="POST",route="/v1/logs/:log/entries"';
 
 let instance: TestInstance;
 before(async () => {
-  instance = await startInstance();
+  instance = await startInstance({ env: { INDELIBLE_AUDIT_PAUSE_SECONDS: "1" } });
 });
 after(() => instance.stop());
 
@@ -67,8 +68,26 @@ test("unsealed entries have a number and an age, until they are sealed", async (
   const event = JSON.stringify({ action: "waits", actor: { id: "test" } });
   assert.equal(await send(event), 201);
   const { demo: token } = instance.tokens;
-  assert.equal(valueOf(await scrape(), "indelible_unsealed_entries"), 1);
+  // The instance may have added one of its own.
+  assert.ok(valueOf(await scrape(), "indelible_unsealed_entries") >= 1);
   await call(instance.url, "/v1/logs/demo/seal", { method: "POST", token });
+});
+
+test("the guard says when it last looked at everything, and that nothing is open", async () => {
+  const families = await until("it has looked once", async () => {
+    const now = await scrape();
+    return now.has("indelible_audit_last_entries") &&
+      valueOf(now, "indelible_audit_last_entries") > 0
+      ? now
+      : null;
+  });
+  assert.equal(valueOf(families, "indelible_guard_up"), 1);
+  assert.ok(valueOf(families, "indelible_audit_passes_total") >= 1);
+  assert.ok(valueOf(families, "indelible_audit_last_logs") >= 3);
+  const finished = valueOf(families, "indelible_audit_last_finished_timestamp_seconds");
+  assert.ok(Math.abs(finished - Date.now() / 1000) < 120);
+  const open = families.get("indelible_findings_open")!.samples;
+  assert.ok(open.size > 15 && [...open.values()].every((value) => value === 0));
 });
 
 test("no name of a log is shown to who may not know it", async () => {

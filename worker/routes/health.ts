@@ -1,5 +1,6 @@
 /** Alive, ready, and numbers for Prometheus. */
 import { answer, answerJson } from "../answer.ts";
+import { auditMetrics } from "../audit/metrics.ts";
 import type { Ask } from "../ask.ts";
 import type { Readiness } from "../ledger-api.ts";
 import { METRICS_TYPE } from "../metrics.ts";
@@ -26,12 +27,17 @@ export function answerReadiness(requestId: string, { state, parts }: Readiness):
 }
 
 export async function metrics(ask: Ask): Promise<Response> {
-  const { ledger, limits, bodyRooms, answerRoom, http } = ask.services;
+  const { ledger, auditor, limits, bodyRooms, answerRoom, http, nowMs } = ask.services;
   const here = http.text({
     requestsUnderWay: limits.underWay,
     bodyBytes: bodyRooms.arriving.bytes,
     answerBytes: answerRoom.bytes,
   });
-  const texts = await Promise.all([ledger.metrics(), here]);
+  const audit = auditor.stats().catch(() => null);
+  const texts = await Promise.all([
+    ledger.metrics(),
+    audit.then((stats) => auditMetrics(stats, nowMs())),
+    here,
+  ]);
   return answer(ask.requestId, 200, texts.join(""), { "content-type": METRICS_TYPE });
 }
