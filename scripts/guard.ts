@@ -26,7 +26,8 @@ try {
 } catch (error) {
   const asked = error instanceof InputError || error instanceof ConfigError;
   const known = asked || error instanceof GuardInputError;
-  say(known || !(error instanceof Error) ? String((error as Error).message) : String(error.stack));
+  const { message, stack = message } = error as Error;
+  say(known ? message : stack);
   process.exitCode = 2;
 }
 // Sockets to the store are kept open; nothing waits for them.
