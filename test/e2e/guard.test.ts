@@ -11,7 +11,7 @@ import { startInstance } from "../parts/instance.ts";
 import { atExit } from "../parts/kill-at-exit.ts";
 import { temporaryFolder } from "../verify/check.ts";
 import { call } from "./client.ts";
-import { editLine } from "../";
+import { editLine } from "../../scripts/tamper-demo/index-file.ts";
 import { sealNow } from "./sealing.ts";
 import { workerVault } from "./store.ts";
 import { until } from "./until.ts";
