@@ -14,7 +14,7 @@ import { problemOf } from "../ledger-problem.ts";
 import { ledgerForGuard } from "../ledger-stub.ts";
 import { report } from "../report.ts";
 import type { AuditorApi } from "./auditor-api.ts";
-import { Conditions, LOOK_MS } from "./conditions.ts";
+import { conditionsOf, LOOK_MS } from "./conditions.ts";
 import { readinessOf } from "./readiness.ts";
 import { auditorParts, auditorSettings } from "./settings.ts";
 import { StorageGuardStore } from "./store.ts";
@@ -106,7 +106,7 @@ export class Auditor extends DurableObject<Env> implements AuditorApi {
     const index = new LibsqlIndex(indexConfigOf(env));
     const vault = new MinioVault(vaultConfigOf(env));
     const nowMs = () => Date.now();
-    const conditions = new Conditions({ ledger: ledgerForGuard(env), index, vault, nowMs });
+    const conditions = conditionsOf({ ledger: ledgerForGuard(env), index, vault, nowMs });
     const parts = {
       ...auditorParts(env, index),
       ...{ vault, store: new StorageGuardStore(this.ctx.storage) },
