@@ -6,8 +6,10 @@ import { report } from "./report.ts";
 export function problemOf(error: unknown): Problem {
   const refusal = refusalOf(error);
   if (refusal === null) {
-    report("error", "a call failed for no known reason", { reason: describe(error) });
-    return { code: "internal_error", detail: "the instance failed; its log says why" };
+    // The call does not know its request: by this name the request's own line is found, which has the request's id.
+    const fault = crypto.randomUUID();
+    report("error", "a call failed for no known reason", { fault, reason: describe(error) });
+    return { code: "internal_error", detail: `the instance failed; its log says why (${fault})` };
   }
   const { code, message: detail, errors, retryAfterSeconds } = refusal;
   return {
