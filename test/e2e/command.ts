@@ -14,7 +14,7 @@ export interface CommandResult {
 
 /** Runs `npm run <verb> -- <words>` on a data folder and waits for its end. */
 export function runCommand(
-  verb: "verify" | "restore" | "recover" | "backup" | "token",
+  verb: "verify" | "restore" | "recover" | "backup" | "token" | "reindex",
   dataDir: string,
   words: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},

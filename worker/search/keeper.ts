@@ -31,7 +31,9 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
   readonly #projector: Projector | null;
   #running = false;
   #heads: ReadonlyMap<string, Head> = new Map();
+  /** Ends the rest that is under way. */
   #wake: () => void = () => {};
+  #isIdle = false;
   /** How many wait for the tables to come up to a head. */
   #awaited = 0;
   /** Ends when the round that is under way has ended, whatever became of it. */
@@ -64,7 +66,7 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
   }
 
   async poke(): Promise<void> {
-    this.#wake();
+    if (this.#isIdle) this.#wake();
     if (this.#running || this.#projector === null) return;
     this.#running = true;
     void this.#run(this.#projector);
@@ -77,6 +79,7 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
     this.#awaited++;
     try {
       await this.poke();
+      this.#wake();
       while (!isThere()) {
         if (Date.now() >= endMs) return false;
         await sleep(10);
@@ -119,8 +122,9 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
         const now = { entries: sizeOf(this.#heads), atMs: Date.now() };
         const rate = (1_000 * (now.entries - seen.entries)) / Math.max(1, now.atMs - seen.atMs);
         seen = now;
-        restMs =
-          entries === 0 && behind === 0 ? LOOK_MS : (now.atMs - startMs) * this.#restFactor(rate);
+        this.#isIdle = entries === 0 && behind === 0;
+        const workedMs = now.atMs - startMs;
+        restMs = this.#isIdle ? LOOK_MS : Math.min(workedMs * this.#restFactor(rate), REST_MS_MAX);
         retryMs = RETRY_MS_MIN;
         this.#problem = null;
       } catch (error) {
@@ -128,7 +132,7 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
         restMs = retryMs;
         retryMs = Math.min(2 * retryMs, RETRY_MS_MAX);
       }
-      await this.#rest(Math.min(restMs, RETRY_MS_MAX));
+      await this.#rest(restMs);
     }
   }
 
@@ -137,10 +141,9 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
     return entriesPerSecond > LOAD_ENTRIES_PER_SECOND ? REST_UNDER_LOAD : REST_OTHERWISE;
   }
 
-  /** Ends early where somebody pokes while there is nothing to do. */
   async #rest(ms: number): Promise<void> {
     const woken = new Promise<void>((resolve) => (this.#wake = resolve));
-    await (ms === LOOK_MS ? Promise.race([sleep(ms), woken]) : sleep(Math.min(ms, REST_MS_MAX)));
+    await Promise.race([sleep(ms), woken]);
   }
 
   #fail(error: unknown): void {
