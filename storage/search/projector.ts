@@ -65,10 +65,9 @@ export class Projector {
 
   async #round(): Promise<Round> {
     const { tables, heads } = this.#parts;
-    if (this.#logs === null) {
-      await tables.prepare();
-      this.#logs = await tables.logs();
-    }
+    if (this.#logs === null) await tables.prepare();
+    // Read anew each time: whoever has the disk may have changed them.
+    this.#logs = await tables.logs();
     const now = await heads();
     for (const name of [...this.#logs.keys()].filter((name) => !now.has(name))) {
       await tables.forget(name);

@@ -9,7 +9,7 @@ import { matchesLine, parseFilter } from "../../storage/log/filter.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call, readWholeLog } from "./client.ts";
 import { runCommand } from "./command.ts";
-import { editLine, execute } from "./database.ts";
+import { editLine, execute } from "../../scripts/tamper-demo/index-file.ts";
 import { assertProblem } from "./problems.ts";
 import { seededRandom } from "./random.ts";
 import { makeLog, makeToken } from "./tokens.ts";

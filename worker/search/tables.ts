@@ -34,47 +34,59 @@ export async function searchedLogs(
   statuses: readonly LogStatus[],
   isFresh = ask.query.flag("fresh"),
 ): Promise<Searched[]> {
-  if (isFresh) await catchUp(parts, statuses);
-  const known = await fromTables(parts, () => parts.finder.logs(statuses.map(({ name }) => name)));
-  const searched = statuses.map((status): Searched => {
-    const log = known.get(status.name) ?? null;
-    return { status, log, to: Math.min(status.size, log?.next ?? 0) };
-  });
+  const endMs = ask.services.nowMs() + FRESH_MS_MAX;
+  let searched = isFresh ? [] : await look(parts, statuses);
+  while (isFresh) {
+    const leftMs = endMs - ask.services.nowMs();
+    const wanted = statuses.map(({ name, size }) => [name, size] as const);
+    const isThere = leftMs > 0 && (await parts.keeper.catchUp(wanted, leftMs));
+    if (!isThere) throw new ProblemError("search_behind", BEHIND);
+    searched = await look(parts, statuses);
+    if (searched.every(({ status, to }) => to === status.size)) break;
+    // The keeper believes what it has written; the tables may be gone since.
+    await sleep(LOOK_MS);
+  }
   // Who looks next finds more.
   if (searched.some(({ status, to }) => to < status.size)) ask.services.later(poke(parts));
   return searched;
 }
 
-async function catchUp(parts: SearchParts, statuses: readonly LogStatus[]): Promise<void> {
-  const wanted = statuses.map(({ name, size }) => [name, size] as const);
-  if (await parts.keeper.catchUp(wanted, FRESH_MS_MAX)) return;
-  const detail =
-    "the search tables have not come up to the last entry in time; ask again, or without fresh";
-  throw new ProblemError("search_behind", detail);
+const BEHIND =
+  "the search tables have not come up to the last entry in time; ask again, or without fresh";
+
+async function look(parts: SearchParts, statuses: readonly LogStatus[]): Promise<Searched[]> {
+  const names = statuses.map(({ name }) => name);
+  const known = await fromTables(parts, () => parts.finder.logs(names));
+  return statuses.map((status) => {
+    const log = known.get(status.name) ?? null;
+    return { status, log, to: Math.min(status.size, log?.next ?? 0) };
+  });
 }
 
 async function poke({ keeper }: SearchParts): Promise<void> {
   await keeper.poke().catch(() => {});
 }
 
-/** Reads the tables. Where they are not there yet they are made, and read once more. Throws `search_unavailable`. */
+/** Reads the tables. Where they are not there yet they are made, and read then. Throws `search_unavailable`. */
 export async function fromTables<T>(parts: SearchParts, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isMissing(error)) throw asUnavailable(error);
-  }
-  await parts.keeper.catchUp([], 0);
-  await new Promise((resolve) => setTimeout(resolve, MAKING_MS));
-  try {
-    return await read();
-  } catch (error) {
-    throw asUnavailable(error);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await read();
+    } catch (error) {
+      if (tries === TRIES_MAX || !isMissing(error)) throw asUnavailable(error);
+    }
+    await poke(parts);
+    await sleep(LOOK_MS);
   }
 }
 
-/** Making empty tables takes some 20 ms. */
-const MAKING_MS = 200;
+/** Empty tables are made in some 20 ms, by a keeper that may have to find out first, within a second. */
+const LOOK_MS = 100;
+const TRIES_MAX = 30;
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 function isMissing(error: unknown): boolean {
   return error instanceof IndexError && error.message.includes("no such table");
