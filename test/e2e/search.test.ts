@@ -56,7 +56,9 @@ async function append(log: string, from: number, count: number): Promise<void> {
 }
 
 async function get<T>(path: string, query: Query = {}, token = reader): Promise<T> {
-  const reply = await call(instance.url, `${path}?${new URLSearchParams(query)}`, { token });
+  const reply = await call(instance.url, `${path}?${new URLSearchParams(query).toString()}`, {
+    token,
+  });
   assert.equal(reply.status, 200, reply.text);
   return reply.json<T & Record<string, unknown>>();
 }
@@ -152,7 +154,7 @@ test("pages go on behind the last one while entries come in: none twice, none le
     [`/v1/logs/${OTHER}/entries`, { actor: "user-2", cursor: cursor! }],
     [`/v1/logs/${LOG}/entries`, { actor: "user-2", cursor: "bm9uZQ" }],
   ] as const) {
-    const reply = await call(instance.url, `${path}?${new URLSearchParams(query)}`, {
+    const reply = await call(instance.url, `${path}?${new URLSearchParams(query).toString()}`, {
       token: reader,
     });
     assertProblem(reply, 400, "invalid_request");

@@ -34,21 +34,29 @@ export async function searchedLogs(
   statuses: readonly LogStatus[],
   isFresh = ask.query.flag("fresh"),
 ): Promise<Searched[]> {
-  const endMs = ask.services.nowMs() + FRESH_MS_MAX;
-  let searched = isFresh ? [] : await look(parts, statuses);
-  while (isFresh) {
-    const leftMs = endMs - ask.services.nowMs();
-    const wanted = statuses.map(({ name, size }) => [name, size] as const);
-    const isThere = leftMs > 0 && (await parts.keeper.catchUp(wanted, leftMs));
-    if (!isThere) throw new ProblemError("search_behind", BEHIND);
-    searched = await look(parts, statuses);
-    if (searched.every(({ status, to }) => to === status.size)) break;
-    // The keeper believes what it has written; the tables may be gone since.
-    await sleep(LOOK_MS);
-  }
+  const searched = isFresh
+    ? await fresh(parts, statuses, ask.services.nowMs)
+    : await look(parts, statuses);
   // Who looks next finds more.
   if (searched.some(({ status, to }) => to < status.size)) ask.services.later(poke(parts));
   return searched;
+}
+
+async function fresh(
+  parts: SearchParts,
+  statuses: readonly LogStatus[],
+  nowMs: () => number,
+): Promise<Searched[]> {
+  const endMs = nowMs() + FRESH_MS_MAX;
+  const wanted = statuses.map(({ name, size }) => [name, size] as const);
+  for (let leftMs = FRESH_MS_MAX; leftMs > 0; leftMs = endMs - nowMs()) {
+    if (!(await parts.keeper.catchUp(wanted, leftMs))) break;
+    const searched = await look(parts, statuses);
+    if (searched.every(({ status, to }) => to === status.size)) return searched;
+    // The keeper believes what it has written; the tables may be gone since.
+    await sleep(LOOK_MS);
+  }
+  throw new ProblemError("search_behind", BEHIND);
 }
 
 const BEHIND =
