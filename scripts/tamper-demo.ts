@@ -24,8 +24,10 @@ for (const signal of SIGNALS) process.on(signal, () => (interrupted = true));
 try {
   process.exitCode = await show();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-  process.exitCode = 2;
+  if (!interrupted) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  }
+  process.exitCode = interrupted ? INTERRUPTED : 2;
 } finally {
   await (stage as Stage | null)?.stop();
   await removeDataDir(dataDir);
