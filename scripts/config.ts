@@ -11,6 +11,7 @@ import { RETENTION_DAYS_MAX } from "../storage/log/batch-header.ts";
 import { isNetwork } from "../storage/networks.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
 import { readAudit } from "./config/audit.ts";
+import { readFrom } from "./config/named-file.ts";
 import type {
   Config,
   GatewayConfig,
@@ -20,6 +21,7 @@ import type {
   S3Credentials,
   TlsFiles,
 } from "./config/shape.ts";
+import { readAlertsFile } from "./alerts/file.ts";
 import { readIssuersFile } from "./parts/issuers-file.ts";
 
 export type { Config, LibsqlConfig, S3Config, TlsFiles } from "./config/shape.ts";
@@ -64,6 +66,7 @@ const KEYS = [
   "ALLOW_PRIVATE_ADDRESSES",
   "GATEWAY_LISTEN",
   "GATEWAY_UPSTREAM",
+  "ALERTS",
   "TWO_PERSON",
   "APPROVAL_HOURS",
   "RATE_PER_TOKEN",
@@ -150,7 +153,8 @@ export function readCommand(
       corsOrigins: readOrigins(settings, "CORS_ORIGINS"),
       limits: readLimits(settings),
       audit: readAudit(settings, s3 !== null),
-      issuers: readIssuers(settings.text("OIDC"), base, privateAddressesAllowed),
+      issuers: readFrom(settings, "OIDC", base, privateAddressesAllowed, readIssuersFile),
+      alerts: readFrom(settings, "ALERTS", base, privateAddressesAllowed, readAlertsFile),
       privateAddressesAllowed,
     },
     flags: values,
@@ -369,15 +373,6 @@ function readSwitch(settings: Settings, key: Key, unset: "on" | "off" = "off"): 
   const text = settings.text(key) ?? unset;
   if (text === "on" || text === "off") return text === "on";
   throw new ConfigError(PREFIX + key, `must be on or off, not "${text}".`);
-}
-
-function readIssuers(path: string | null, base: string, privateAllowed: boolean): string | null {
-  if (path === null) return null;
-  try {
-    return readIssuersFile(resolve(base, path), privateAllowed);
-  } catch (error) {
-    throw new ConfigError(`${PREFIX}OIDC`, `(${path}): ${(error as Error).message}`);
-  }
 }
 
 /** Locks in a store of one's own cannot be taken back, so nobody but its owner may choose their length. */

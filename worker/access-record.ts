@@ -35,6 +35,8 @@ export type ReadAction =
   | "audit.read"
   | "findings.list"
   | "sessions.list"
+  | "webhooks.list"
+  | "deliveries.list"
   | "tile.read";
 
 /** What a route is to `_access`: a read, or none because it writes an entry itself or shows nothing that is kept. */

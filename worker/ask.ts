@@ -3,6 +3,7 @@ import type { Sha256 } from "../storage/log/hash.ts";
 import type { Index, Vault } from "../storage/ports.ts";
 import type { ReadNote } from "./access-record.ts";
 import type { AuditorApi } from "./audit/auditor-api.ts";
+import type { WebhooksApi } from "./alerts/api.ts";
 import type { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import type { AdmitCache } from "./admit.ts";
@@ -22,6 +23,8 @@ import type { Query } from "./query.ts";
 export interface Services {
   readonly ledger: LedgerApi;
   readonly auditor: AuditorApi;
+  /** Where alerts go. */
+  readonly webhooks: WebhooksApi;
   readonly index: () => Index;
   readonly vault: () => Vault;
   /** Null where there are no search tables. */

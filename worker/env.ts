@@ -18,6 +18,13 @@ export interface Env {
   readonly OUTSIDE?: Fetcher;
   /** A folder for verifier keys; not there on an edge. */
   readonly VKEYS?: Fetcher;
+  /** The supervisor, which tells people by the channels of the operator's file; not there on an edge. */
+  readonly ALERT_DESK?: Fetcher;
+  readonly INDELIBLE_ALERT_SECRET?: string;
+  /** Those channels, as JSON: `worker/alerts/file-channels.ts`. */
+  readonly INDELIBLE_ALERT_CHANNELS?: string;
+  /** The instance's address for people, as alerts name it. */
+  readonly INDELIBLE_ALERT_LINK?: string;
   readonly INDELIBLE_ORIGIN: string;
   readonly INDELIBLE_SEAL_SECONDS: string;
   readonly INDELIBLE_SEAL_ENTRIES: string;

@@ -5,6 +5,8 @@
 import type { AccessRecord } from "../storage/flow/access-events.ts";
 import type { Finding } from "../storage/log/findings.ts";
 import type { AuditFinished } from "../storage/log/system-events.ts";
+import type { WebhookChange } from "../storage/flow/webhook-change.ts";
+import type { WebhookRecord } from "../storage/log/webhooks.ts";
 import type { SealRow } from "../storage/ports.ts";
 
 /** Stable codes of API.md §4; `worker/problem.ts` has the one table from code to status. */
@@ -18,6 +20,7 @@ export type ProblemCode =
   | "entry_unknown"
   | "token_unknown"
   | "approval_unknown"
+  | "webhook_unknown"
   | "seal_unknown"
   | "audit_unknown"
   | "route_unknown"
@@ -187,7 +190,7 @@ export interface MadeToken {
 /** A change that another administrator has to approve, or had to; never a token's secret or its hash. */
 export interface ApprovalStatus {
   readonly id: string;
-  /** `token.created`, `token.rotated`, `log.created` or `log.changed`. */
+  /** `token.created`, `token.rotated`, `log.created`, `log.changed`, `webhook.changed` or `webhook.deleted`. */
   readonly action: string;
   /** Fields of the entry that it comes to. */
   readonly change: Readonly<Record<string, unknown>>;
@@ -245,6 +248,13 @@ export interface LedgerApi {
   createToken(by: Asker, token: NewToken): Promise<Result<MadeToken | Waiting>>;
   rotateToken(by: Asker, rotation: TokenRotation): Promise<Result<MadeToken | Waiting>>;
   revokeToken(by: Asker, id: string): Promise<Result<{ readonly sealed: boolean }>>;
+  /** Where alerts go, as `_system` says: without addresses and secrets. */
+  webhooks(): Promise<Result<readonly WebhookRecord[]>>;
+  /** Puts a change on record; whoever keeps addresses and secrets follows. Nothing is written where nothing differs. */
+  changeWebhook(
+    by: Principal,
+    change: WebhookChange,
+  ): Promise<Result<{ readonly sealed: boolean } | Waiting>>;
   /** Oldest first, decided ones too. */
   approvals(): Promise<Result<readonly ApprovalStatus[]>>;
   /** Refused where `by` is the person who asked, as far as can be told. */

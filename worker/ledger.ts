@@ -12,6 +12,7 @@ import { Ledger as LedgerFlow } from "../storage/flow/ledger.ts";
 import { frozenRefusal, Refusal } from "../storage/flow/refusal.ts";
 import type { LogState } from "../storage/flow/state.ts";
 import { LibsqlTokenUses } from "../storage/index/token-uses.ts";
+import type { WebhookChange } from "../storage/flow/webhook-change.ts";
 import { SYSTEM_LOG } from "../storage/log/entry.ts";
 import type { Finding } from "../storage/log/findings.ts";
 import { auditFinished, type AuditFinished } from "../storage/log/system-events.ts";
@@ -51,6 +52,7 @@ import {
 } from "./ledger-tokens.ts";
 import { ledgerCondition } from "./ledger-condition.ts";
 import { problemOf } from "./ledger-problem.ts";
+import { openAll } from "./ledger-open.ts";
 import { LockWatch } from "./lock-watch.ts";
 import { readiness } from "./readiness.ts";
 import { report } from "./report.ts";
@@ -217,6 +219,18 @@ export class Ledger extends DurableObject<Env> implements LedgerApi, LedgerForGu
     );
   }
 
+  webhooks() {
+    return this.#answer(async ({ ledger }) => [...ledger.directory.webhooks.records.values()]);
+  }
+
+  changeWebhook(by: Principal, change: WebhookChange) {
+    return this.#answer(async ({ ledger, administration }) => {
+      assertAlive(ledger, by);
+      const outcome = await administration.changeWebhook(by.by, change);
+      return waitingOf(ledger, outcome) ?? { sealed: outcome.sealed };
+    });
+  }
+
   approvals() {
     return this.#answer(async ({ ledger }) =>
       [...ledger.directory.approvals.records.values()].map(approvalStatus),
@@ -369,14 +383,6 @@ export class Ledger extends DurableObject<Env> implements LedgerApi, LedgerForGu
     });
     return this.#started;
   }
-}
-
-/** Opens all logs, and makes up for keys that an earlier start or a restore left unpublished. */
-async function openAll(ledger: LedgerFlow): Promise<void> {
-  await ledger.openAll();
-  // It may be frozen because the log key is not its own: then the files of the right one stay.
-  if (ledger.state(SYSTEM_LOG)?.frozen !== null) return;
-  for (const log of ledger.directory.logs.keys()) await ledger.publishKeys(log);
 }
 
 function assertNotFrozen({ frozen }: LogState): void {

@@ -30,6 +30,7 @@ export const PROBLEMS: Readonly<Record<ProblemCode, Row>> = {
   token_unknown: { status: 404, title: "There is no such token" },
   approval_unknown: { status: 404, title: "There is no such approval" },
   audit_unknown: { status: 404, title: "There is no such audit" },
+  webhook_unknown: { status: 404, title: "There is no such webhook" },
   seal_unknown: { status: 404, title: "There is no such seal" },
   route_unknown: { status: 404, title: "There is no such address" },
   method_not_allowed: { status: 405, title: "This address does not take that method" },

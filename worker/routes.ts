@@ -21,6 +21,16 @@ import { SEARCH_ALL_QUERY, searchAll } from "./routes/search-all.ts";
 import { getStats, STATS_QUERY } from "./routes/stats.ts";
 import { tlogCheckpoint, tlogTile } from "./routes/tlog.ts";
 import { createToken, listTokens, revokeToken, rotateToken } from "./routes/tokens.ts";
+import {
+  changeWebhook,
+  createWebhook,
+  deleteWebhook,
+  listDeliveries,
+  listWebhooks,
+  redeliver,
+  rotateWebhook,
+  testWebhook,
+} from "./routes/webhooks.ts";
 
 export interface Route {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -104,6 +114,17 @@ export const ROUTES: readonly Route[] = [
   route("GET", "/v1/findings", AUDITOR, "findings.list", listFindings),
   route("GET", "/v1/sessions", ADMIN, "sessions.list", listSessions),
   route("DELETE", "/v1/sessions/:id", ADMIN, "no read", endSession),
+  route("POST", "/v1/webhooks", ADMIN, "no read", createWebhook),
+  route("GET", "/v1/webhooks", ADMIN, "webhooks.list", listWebhooks),
+  route("PATCH", "/v1/webhooks/:id", ADMIN, "no read", changeWebhook),
+  route("DELETE", "/v1/webhooks/:id", ADMIN, "no read", deleteWebhook),
+  route("POST", "/v1/webhooks/:id/rotate", ADMIN, "no read", rotateWebhook),
+  route("POST", "/v1/webhooks/:id/test", ADMIN, "no read", testWebhook),
+  route("GET", "/v1/webhooks/:id/deliveries", ADMIN, "deliveries.list", listDeliveries, [
+    "limit",
+    "cursor",
+  ]),
+  route("POST", "/v1/webhooks/:id/redeliver", ADMIN, "no read", redeliver),
   route("GET", "/tlog/:log/checkpoint", READ_OR_PUBLIC, "checkpoint.read", tlogCheckpoint),
   route("GET", "/tlog/:log/tile/:rest{.+}", READ_OR_PUBLIC, "tile.read", tlogTile),
   route("GET", "/healthz", ANYONE, "no read", healthz),

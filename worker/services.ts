@@ -3,6 +3,7 @@ import { LibsqlIndex } from "../storage/index/index.ts";
 import type { Issuer } from "../storage/issuers.ts";
 import { MinioVault } from "../storage/vault/vault.ts";
 import { Networks } from "../storage/networks.ts";
+import { webhooksOf } from "./alerts/stub.ts";
 import { AccessRecorder } from "./access-recorder.ts";
 import type { AddressSettings } from "./address.ts";
 import { AdmitCache } from "./admit.ts";
@@ -77,6 +78,7 @@ function textsOf(list: string | undefined): string[] {
 export function openServices(env: Env, later: Services["later"]): Services {
   return {
     ledger: ledgerOf(env),
+    webhooks: webhooksOf(env),
     auditor: auditorOf(env),
     index: () => new LibsqlIndex(indexConfigOf(env)),
     search: () => searchPartsOf(env, () => new LibsqlIndex(indexConfigOf(env)).connection),

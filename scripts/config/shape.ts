@@ -1,5 +1,6 @@
 /** What a configuration is, once it has been read and checked (`scripts/config.ts`). */
 import type { AuditConfig } from "./audit.ts";
+import type { AlertSettings } from "../alerts/file.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config extends S3Credentials {
@@ -73,7 +74,9 @@ export interface Config {
   readonly audit: AuditConfig;
   /** Whose sign-ins are taken, as JSON (`storage/issuers.ts`); `null`: nobody's. */
   readonly issuers: string | null;
-  /** Whether calls to issuers may go to loopback and private addresses, and without TLS. */
+  /** Where people are told of findings, with the secrets that it takes; `null`: by webhooks of the API alone. */
+  readonly alerts: AlertSettings | null;
+  /** Whether calls to issuers and webhooks may go to loopback and private addresses, and without TLS. */
   readonly privateAddressesAllowed: boolean;
   /** What lowers a guard needs a second administrator. */
   readonly twoPerson: boolean;

@@ -33,6 +33,8 @@ export interface CapnpOptions {
   readonly secrets: readonly string[];
   /** Folders that the worker may write, by the name of their binding. */
   readonly disks: Readonly<Record<string, string>>;
+  /** Services on loopback that the worker calls, `host:port` by the name of their binding. */
+  readonly externals: Readonly<Record<string, string>>;
   /** Whether the binding `OUTSIDE` reaches loopback and private addresses too. */
   readonly privateAllowed: boolean;
   /** Where Durable Objects keep their storage. */
@@ -55,6 +57,7 @@ export function writeCapnp(options: CapnpOptions): string {
   const toml = parse(options.wranglerToml) as unknown as WranglerToml;
   check(toml);
   const disks = Object.entries(options.disks);
+  const externals = Object.entries(options.externals);
   const outsideAllow = JSON.stringify(["public", ...(options.privateAllowed ? ["private"] : [])]);
   return `# Written at each start from wrangler.toml; changes made here are lost.
 using Workerd = import "/workerd/workerd.capnp";
@@ -66,6 +69,7 @@ const config :Workerd.Config = (
     (name = ${text(OUTSIDE)}, network = (allow = ${outsideAllow}, tlsOptions = (trustBrowserCas = true))),
     ${disk("storage", options.storageDir)},
     ${disks.map(([name, path]) => `${disk(name, path)},`).join("\n    ")}
+    ${externals.map(([name, address]) => `${external(name, address)},`).join("\n    ")}
   ],
   sockets = [
     (name = ${text(HTTP_SOCKET)}, address = ${text(options.listen)}, ${protocol(options)}, service = "main"),
@@ -115,6 +119,10 @@ function disk(name: string, path: string): string {
   return `(name = ${text(name)}, disk = (path = ${text(path)}, writable = true))`;
 }
 
+function external(name: string, address: string): string {
+  return `(name = ${text(name)}, external = (address = ${text(address)}, http = ()))`;
+}
+
 /** Wrangler names every module but the main one by its hash; the rest of the folder is no part of the program. */
 const BUNDLED_NAME = /^[0-9a-f]{40}-/;
 
@@ -151,14 +159,14 @@ function bindings(toml: WranglerToml, options: CapnpOptions): string[] {
     ({ name, class_name }) =>
       `(name = ${text(name)}, durableObjectNamespace = ${text(class_name)})`,
   );
-  const disks = Object.keys(options.disks).map(
+  const services = [...Object.keys(options.disks), ...Object.keys(options.externals)].map(
     (name) => `(name = ${text(name)}, service = ${text(name)})`,
   );
   const secrets = options.secrets.map(
     (name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`,
   );
   const outside = `(name = ${text(OUTSIDE)}, service = ${text(OUTSIDE)})`;
-  return [...vars, ...objects, ...disks, outside, ...secrets];
+  return [...vars, ...objects, ...services, outside, ...secrets];
 }
 
 /** `uniqueKey` names the folder of the objects' storage: it must never change. */

@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { migrate } from "../../storage/index/migrate.ts";
 import { toBase64 } from "../../storage/log/bytes.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
+import { type AlertDesk, openAlertDesk } from "../alerts/desk.ts";
 import { type Config, ConfigError } from "../config.ts";
 import { bundleWorker } from "./bundle.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -57,6 +58,8 @@ export async function startInstance(
   await assertOwnVault(vault, identity.origin, logKeys, logKeyPath(data));
   await migrateIndex(config, stores);
 
+  const desk =
+    config.alerts && (await openAlertDesk(config.alerts, config.privateAddressesAllowed));
   const operatorSecret = randomBytes(32).toString("base64url");
   const workerLog = new WorkerLog((line) => sayWorkerLine(line, say));
   let listen = config.listen;
@@ -69,8 +72,12 @@ export async function startInstance(
       vkeysDir: data.path("vkeys"),
       listen: `${listen.host}:${listen.port}`,
       privateAllowed: config.privateAddressesAllowed,
-      vars: workerVars(config, identity, stores),
-      secrets: workerSecrets(config, identity, stores, operatorSecret),
+      vars: { ...workerVars(config, identity, stores), ...alertVars(config, desk) },
+      secrets: {
+        ...workerSecrets(config, identity, stores, operatorSecret),
+        ...(desk && { INDELIBLE_ALERT_SECRET: desk.secret }),
+      },
+      externals: desk === null ? {} : { ALERT_DESK: desk.address },
       mark: data.partMark,
       onLine: (line) => workerLog.line(line),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
@@ -125,6 +132,7 @@ export async function startInstance(
       await unshareOperator(data.dir);
       await drain(new Operator(worker.operatorPort, operatorSecret), say);
       await supervisor.stop("workerd", STOP_GRACE_MS);
+      desk?.close();
       for (const { name } of stores.parts) await supervisor.stop(name, STOP_GRACE_MS);
     },
   };
@@ -181,6 +189,11 @@ function auditVars({ audit }: Config): Record<string, string> {
     INDELIBLE_AUDIT_SHARE: String(audit.share),
     INDELIBLE_AUDIT_PAUSE_SECONDS: String(audit.pauseSeconds ?? ""),
   };
+}
+
+function alertVars({ alerts }: Config, desk: AlertDesk | null): Record<string, string> {
+  if (alerts === null || desk === null) return {};
+  return { INDELIBLE_ALERT_CHANNELS: desk.notes, INDELIBLE_ALERT_LINK: alerts.link ?? "" };
 }
 
 function workerSecrets(

@@ -26,6 +26,8 @@ export interface WorkerdOptions {
   /** Whether what is called by configuration may be on loopback or a private address. */
   readonly privateAllowed: boolean;
   readonly vars: Readonly<Record<string, string>>;
+  /** Services on loopback that the worker calls, `host:port` by the name of their binding. */
+  readonly externals?: Readonly<Record<string, string>>;
   readonly secrets: Readonly<Record<string, string>>;
   /** The worker's own log lines. */
   readonly onLine?: (line: string) => void;
@@ -83,6 +85,7 @@ async function prepare(options: WorkerdOptions): Promise<void> {
     vars: options.vars,
     secrets: Object.keys(options.secrets),
     disks: { VKEYS: options.vkeysDir },
+    externals: options.externals ?? {},
     privateAllowed: options.privateAllowed,
     storageDir: options.storageDir,
     listen: options.listen,

@@ -29,6 +29,7 @@ import {
 import { birthOf, changeOf, knownToken, planChange, type Change } from "./changes.ts";
 import type { Ledger } from "./ledger.ts";
 import { Refusal } from "./refusal.ts";
+import type { WebhookChange } from "./webhook-change.ts";
 
 /** How long an answer waits for the seal of what it made (PROTOCOL §3). */
 const SEAL_WAIT_MS = 10_000;
@@ -141,6 +142,10 @@ export class Administration {
     const { roles, logs, networks, description } = knownToken(this.#ledger, id);
     const token = { ...to, roles, logs, networks, description, replaces: id };
     return this.#make(asker, { action: "token.rotated", fields: { ...token, ends_at: endsAt } });
+  }
+
+  changeWebhook(by: string, change: WebhookChange): Promise<Outcome> {
+    return this.#make({ by }, change);
   }
 
   /** Works from its commit on, whatever becomes of the seal. */

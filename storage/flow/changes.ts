@@ -20,6 +20,7 @@ import type { NewEvent } from "./append.ts";
 import type { Ledger } from "./ledger.ts";
 import { differenceOf } from "./log-change.ts";
 import { Refusal } from "./refusal.ts";
+import { planWebhook, type WebhookChange } from "./webhook-change.ts";
 
 /** A new token in the place of another, which ends at `ends_at` (RFC 3339; null: at once). */
 export interface TokenRotated extends TokenCreated {
@@ -31,7 +32,8 @@ export type Change =
   | { readonly action: "log.created"; readonly fields: LogCreated }
   | { readonly action: "log.changed"; readonly fields: LogChanged }
   | { readonly action: "token.created"; readonly fields: TokenCreated }
-  | { readonly action: "token.rotated"; readonly fields: TokenRotated };
+  | { readonly action: "token.rotated"; readonly fields: TokenRotated }
+  | WebhookChange;
 
 export type FieldsOf<A extends Change["action"]> = Extract<Change, { action: A }>["fields"];
 
@@ -64,6 +66,11 @@ export async function planChange(
       return { change, events: [tokenCreated(allowed(change.fields, context), context.actor)] };
     case "token.rotated":
       return { change, events: planRotation(ledger, change.fields, context) };
+    case "webhook.created":
+    case "webhook.changed":
+    case "webhook.rotated":
+    case "webhook.deleted":
+      return planWebhook(ledger.directory, change, context);
     default:
       return change satisfies never;
   }

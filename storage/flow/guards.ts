@@ -28,6 +28,14 @@ const GUARDS: readonly Guard[] = [
   ),
   guard("log.created", "a log that everybody may read", (log) => log.public),
   guard("log.changed", "a log that everybody may read", (log) => log.public === true),
+  // Of any, not of the last alone: whoever wants silence could add an address of his own first.
+  guard("webhook.deleted", "an address less at which people are told of findings", () => true),
+  guard(
+    "webhook.changed",
+    "an address at which people are told of findings",
+    ({ target_sha256: target, severity, enabled }) =>
+      target !== undefined || severity === "critical" || enabled === false,
+  ),
 ];
 
 interface Guard {

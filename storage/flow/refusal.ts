@@ -16,6 +16,7 @@ export type RefusalCode =
   | "log_exists"
   | "token_unknown"
   | "approval_unknown"
+  | "webhook_unknown"
   | "approval_decided"
   | "approval_expired"
   | "token_ended"

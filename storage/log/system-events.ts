@@ -126,6 +126,33 @@ export interface AuditFinished {
   readonly findings: readonly FoundPlace[];
 }
 
+/** A place where alerts go. `address` is its scheme, host and port; `target_sha256` (hex) of all of it, which may hold a secret. */
+export interface WebhookCreated {
+  readonly id: string;
+  readonly format: string;
+  /** The least that it is told of: `warning` or `critical`. */
+  readonly severity: string;
+  readonly description: string;
+  readonly address: string;
+  readonly target_sha256: string;
+}
+
+/** What is not named stays as it was; an address changes with its hash. */
+export interface WebhookChanged {
+  readonly id: string;
+  readonly severity?: string;
+  readonly description?: string;
+  readonly address?: string;
+  readonly target_sha256?: string;
+  readonly enabled?: boolean;
+}
+
+/** It has a new secret; the one before signs, too, until `ends_at` (RFC 3339). */
+export interface WebhookRotated {
+  readonly id: string;
+  readonly ends_at: string;
+}
+
 export const INSTANCE_FORMAT = "indelible/1";
 
 /** Each builder takes the fields and the `by` of who asked: the instance itself unless given. */
@@ -173,6 +200,14 @@ export const auditFinished = (fields: AuditFinished, by?: string): Event =>
     by,
     `audit-${fields.id}`,
   );
+export const webhookCreated = (fields: WebhookCreated, by?: string): Event =>
+  systemEvent("webhook.created", { ...fields }, by);
+export const webhookChanged = (fields: WebhookChanged, by?: string): Event =>
+  systemEvent("webhook.changed", { ...fields }, by);
+export const webhookRotated = (fields: WebhookRotated, by?: string): Event =>
+  systemEvent("webhook.rotated", { ...fields }, by);
+export const webhookDeleted = (fields: { readonly id: string }, by?: string): Event =>
+  systemEvent("webhook.deleted", { ...fields }, by);
 
 /** An event of the instance's own, made by the rules for everyone's: what builders gave is parsed and checked again. */
 function systemEvent(

@@ -11,10 +11,12 @@ import type { KeyUse, LogRecovered } from "./system-events.ts";
 import { Persons } from "./persons.ts";
 import { Fields, type SystemEntry } from "./system-fields.ts";
 import { parseVkey } from "./vkey.ts";
+import { Webhooks } from "./webhooks.ts";
 
 export * from "./system-events.ts";
 export type { ApprovalRecord } from "./approvals.ts";
 export type { SystemEntry } from "./system-fields.ts";
+export type { WebhookRecord } from "./webhooks.ts";
 
 /** A log as its entries in `_system` leave it. */
 export interface LogRecord {
@@ -84,6 +86,8 @@ export class Directory {
   /** Changes that wait for another administrator, or did. */
   readonly approvals = new Approvals();
   readonly persons = new Persons();
+  /** Where alerts go. */
+  readonly webhooks = new Webhooks();
 
   /** Entries with a known word whose fields it cannot have, oldest first: nobody but the instance writes them, so this is a bug. */
   readonly unreadable: { readonly seq: number; readonly detail: string }[] = [];
@@ -142,6 +146,14 @@ export class Directory {
         return this.approvals.decided(entry, fields, true);
       case "approval.refused":
         return this.approvals.decided(entry, fields, false);
+      case "webhook.created":
+        return this.webhooks.created(entry, fields);
+      case "webhook.changed":
+        return this.webhooks.changed(fields);
+      case "webhook.rotated":
+        return this.webhooks.rotated(fields);
+      case "webhook.deleted":
+        return this.webhooks.deleted(fields);
     }
   }
 

@@ -17,6 +17,10 @@ import {
   logRecovered,
   tokenCreated,
   tokenRevoked,
+  webhookChanged,
+  webhookCreated,
+  webhookDeleted,
+  webhookRotated,
   type TokenCreated,
 } from "../../storage/log/system.ts";
 import { logSigner, receiptSigner } from "./demo-log.ts";
@@ -285,4 +289,35 @@ test("a hundred thousand entries fold", () => {
     });
   }
   assert.equal(directory.tokenBySha256.size, 100_000);
+});
+
+test("webhooks come, change and go; what cannot be changes nothing", () => {
+  const [a, b] = ["a".repeat(64), "b".repeat(64)];
+  const hook = {
+    ...{ id: "h1", format: "standard", severity: "warning", description: "d" },
+    ...{ address: "https://hooks.example.org", target_sha256: a },
+  };
+  const directory = fold([
+    created,
+    webhookCreated(hook),
+    webhookChanged({ id: "h1", target_sha256: b, enabled: false }),
+    webhookRotated({ id: "h1", ends_at: "2026-11-24T00:00:00.000Z" }),
+  ]);
+  const { records } = directory.webhooks;
+  const { targetSha256, enabled, severity, address } = records.get("h1")!;
+  assert.deepEqual([targetSha256, enabled, severity, address], [b, false, "warning", hook.address]);
+  fold(
+    [
+      webhookCreated(hook),
+      webhookChanged({ id: "h2", enabled: true }),
+      webhookChanged({ id: "h1", target_sha256: "x" }),
+      webhookRotated({ id: "h1", ends_at: "soon" }),
+      webhookDeleted({ id: "h2" }),
+    ],
+    directory,
+  );
+  assert.equal(directory.unreadable.length, 5);
+  assert.equal(records.get("h1")!.targetSha256, b);
+  fold([webhookDeleted({ id: "h1" })], directory);
+  assert.equal(records.size, 0);
 });

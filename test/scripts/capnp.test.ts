@@ -29,6 +29,7 @@ const OPTIONS: CapnpOptions = {
   vars: { SECONDS: "5", NAME: 'quoted " and \\ and \n' },
   secrets: ["KEY"],
   disks: { VKEYS: "/data/vkeys" },
+  externals: { ALERT_DESK: "127.0.0.1:9" },
   privateAllowed: false,
   storageDir: "/data/ledger",
   listen: "127.0.0.1:0",
@@ -52,6 +53,8 @@ test("modules, bindings, objects and sockets", () => {
     `compatibilityFlags = ["nodejs_compat"]`,
     `(name = "OUTSIDE", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true)))`,
     `(name = "OUTSIDE", service = "OUTSIDE")`,
+    `(name = "ALERT_DESK", external = (address = "127.0.0.1:9", http = ()))`,
+    `(name = "ALERT_DESK", service = "ALERT_DESK")`,
     `entrypoint = "Operator"`,
   ]) {
     assert.ok(config.includes(part), part);

@@ -30,6 +30,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     systemRetentionDays: 1,
     trustedProxies: [],
     issuers: null,
+    alerts: null,
     privateAddressesAllowed: false,
     tls: null,
     corsOrigins: [],

@@ -39,6 +39,14 @@ export const ALLOWED: Readonly<Record<string, readonly Role[] | "anyone">> = {
   "GET /v1/findings": ["auditor"],
   "GET /v1/sessions": ["admin"],
   "DELETE /v1/sessions/:id": ["admin"],
+  "POST /v1/webhooks": ["admin"],
+  "GET /v1/webhooks": ["admin"],
+  "PATCH /v1/webhooks/:id": ["admin"],
+  "DELETE /v1/webhooks/:id": ["admin"],
+  "POST /v1/webhooks/:id/rotate": ["admin"],
+  "POST /v1/webhooks/:id/test": ["admin"],
+  "GET /v1/webhooks/:id/deliveries": ["admin"],
+  "POST /v1/webhooks/:id/redeliver": ["admin"],
   "GET /tlog/:log/checkpoint": ["reader", "auditor"],
   "GET /tlog/:log/tile/:rest{.+}": ["reader", "auditor"],
   "GET /healthz": "anyone",
@@ -58,6 +66,14 @@ export const BEYOND_ONE_LOG: readonly string[] = [
   "POST /v1/approvals/:id",
   "GET /v1/sessions",
   "DELETE /v1/sessions/:id",
+  "POST /v1/webhooks",
+  "GET /v1/webhooks",
+  "PATCH /v1/webhooks/:id",
+  "DELETE /v1/webhooks/:id",
+  "POST /v1/webhooks/:id/rotate",
+  "POST /v1/webhooks/:id/test",
+  "GET /v1/webhooks/:id/deliveries",
+  "POST /v1/webhooks/:id/redeliver",
   ...OPENED_BY_BODY,
 ];
 
@@ -69,6 +85,7 @@ export function bodyOf(name: string): unknown {
   if (name === "POST /v1/tokens") return { roles: ["reader"], logs: [LOG] };
   if (name.endsWith("/rotate")) return {};
   if (name === "POST /v1/audits") return { log: LOG };
+  if (name === "POST /v1/webhooks") return { url: "https://hooks.example.org/" };
   if (name === "POST /v1/approvals/:id") return { decision: "refuse" };
   return undefined;
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { encodeUtf8, toBase64Url, toHex } from "../../storage/log/bytes.ts";
 import { signCheckpoint } from "../../storage/log/checkpoint.ts";
 import { encodeLine } from "../../storage/log/entry.ts";
+import type { WebhookChange } from "../../storage/flow/webhook-change.ts";
 import type { AccessRecord } from "../../storage/flow/access-events.ts";
 import { ChunkBuilder, EMPTY_HEAD, treeAt } from "../../storage/flow/chunk.ts";
 import { seedSigner } from "../../storage/keys.ts";
@@ -30,6 +31,7 @@ import type {
 } from "../../worker/ledger-api.ts";
 import type { MemoryIndex } from "../index/memory-index.ts";
 import type { MemoryVault } from "../vault/memory-vault.ts";
+import { FakeWebhookRecords } from "./fake-webhooks.ts";
 
 const ORIGIN = "test.indelible.local";
 const DAY_MS = 86_400_000;
@@ -52,6 +54,7 @@ export class FakeLedger implements LedgerApi {
   readonly approvalStatus = new Map<string, ApprovalStatus>();
   /** What comes in place of every change; null: changes are made. */
   waiting: ApprovalStatus | null = null;
+  readonly webhookRecords = new FakeWebhookRecords();
   readonly #index: MemoryIndex;
   readonly #vault: MemoryVault;
   readonly #logKey: Signer;
@@ -232,6 +235,15 @@ export class FakeLedger implements LedgerApi {
     if (token === undefined) return no({ code: "token_unknown", detail: "no such token" });
     this.tokenStatus.set(id, { ...token, revokedAt: time(Date.now()) });
     return yes({ sealed: true });
+  }
+
+  webhooks() {
+    return this.webhookRecords.webhooks();
+  }
+
+  async changeWebhook(by: Principal, change: WebhookChange) {
+    if (this.waiting !== null) return yes({ approval: this.waiting, sealed: true });
+    return this.webhookRecords.changeWebhook(by, change);
   }
 
   async approvals() {

@@ -23,6 +23,7 @@ import { MemoryVault } from "../vault/memory-vault.ts";
 import { FakeAuditor } from "./fake-auditor.ts";
 import { fakeSearch } from "./fake-search.ts";
 import { FakeLedger } from "./fake-ledger.ts";
+import { fakeKeeper } from "./fake-webhooks.ts";
 
 export interface Fake {
   readonly ledger: FakeLedger;
@@ -64,6 +65,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
   const reported: ProblemError[] = [];
   const services: Services = {
     ...{ ledger, auditor },
+    webhooks: await fakeKeeper(ledger),
     index: () => index,
     search: () => fakeSearch(index),
     vault: () => vault,

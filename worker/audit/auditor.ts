@@ -5,9 +5,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { Auditor as AuditorFlow } from "../../storage/flow/audit/auditor.ts";
 import type { AuditorStats, AuditScope } from "../../storage/flow/audit/types.ts";
-import type { AlertSink } from "../../storage/guard-ports.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
+import type { WebhooksApi, WebhooksHost } from "../alerts/api.ts";
+import { AuditorAlerts } from "../alerts/in-auditor.ts";
 import { indexConfigOf, vaultConfigOf, type Env } from "../env.ts";
 import type { ReadinessPart, Result } from "../ledger-api.ts";
 import { problemOf } from "../ledger-problem.ts";
@@ -24,8 +25,10 @@ const FIRST_ALARM_MS = 1_000;
 /** Between two slices, whatever the flow wishes: an alarm is written to disk each time. */
 const PAUSE_MS_MIN = 50;
 
-export class Auditor extends DurableObject<Env> implements AuditorApi {
+export class Auditor extends DurableObject<Env> implements AuditorApi, WebhooksHost {
   readonly #startedMs = Date.now();
+  readonly #store: StorageGuardStore;
+  readonly #alerts: AuditorAlerts;
   #opening: Promise<AuditorFlow> | null = null;
   /** A slice is under way; its end sets the alarm. */
   #running = false;
@@ -33,6 +36,8 @@ export class Auditor extends DurableObject<Env> implements AuditorApi {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#store = new StorageGuardStore(ctx.storage);
+    this.#alerts = new AuditorAlerts(env, this.#store);
     void ctx.blockConcurrencyWhile(async () => {
       if ((await ctx.storage.getAlarm()) === null) {
         await ctx.storage.setAlarm(Date.now() + FIRST_ALARM_MS);
@@ -43,6 +48,7 @@ export class Auditor extends DurableObject<Env> implements AuditorApi {
   /** Never throws (an alarm that does is dropped after six tries), and always leaves the next one. */
   override async alarm(): Promise<void> {
     let nextMs = Infinity;
+    this.#alerts.kick();
     this.#running = true;
     this.#hurry = false;
     try {
@@ -109,11 +115,14 @@ export class Auditor extends DurableObject<Env> implements AuditorApi {
     const conditions = conditionsOf({ ledger: ledgerForGuard(env), index, vault, nowMs });
     const parts = {
       ...auditorParts(env, index),
-      ...{ vault, store: new StorageGuardStore(this.ctx.storage) },
-      alerts: logAlerts,
+      ...{ vault, store: this.#store, alerts: this.#alerts },
       conditions: () => conditions.now(),
     };
     return AuditorFlow.open(parts, await auditorSettings(env));
+  }
+
+  webhooks(name: keyof WebhooksApi, args: readonly unknown[]) {
+    return this.#alerts.call(name, args);
   }
 
   async #answer<T>(work: (auditor: AuditorFlow) => Promise<T>): Promise<Result<T>> {
@@ -140,17 +149,3 @@ export class Auditor extends DurableObject<Env> implements AuditorApi {
     }
   }
 }
-
-/** Until somebody is told in another way: the operator's log. */
-const logAlerts: AlertSink = {
-  async raise(alerts) {
-    for (const { kind, severity, finding, since } of alerts) {
-      const { code, log, first, last, object, expected, found } = finding;
-      const place = { log, first, last, object, expected, found };
-      report(severity === "critical" ? "error" : "warn", `finding ${kind}: ${code}`, {
-        ...place,
-        since,
-      });
-    }
-  },
-};

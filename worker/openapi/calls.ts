@@ -7,6 +7,12 @@ import { DecisionShape } from "../routes/approvals.ts";
 import { LogChangeShape, NewLogShape } from "../routes/logs.ts";
 import { SignInShape } from "../routes/session.ts";
 import { NewTokenShape, RotationShape } from "../token-shape.ts";
+import {
+  NewWebhookShape,
+  RedeliveryShape,
+  WebhookPatchShape,
+  WebhookRotationShape,
+} from "../webhook-shape.ts";
 import { listOf, objectWith, ref, schemaOf, type Schema } from "./schemas.ts";
 
 /** Schemas by media type; `null`: bytes or text of which JSON Schema has nothing to say. */
@@ -210,6 +216,55 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     answers: {
       200: json(objectWith({ findings: listOf(ref("OpenFinding")), more: { type: "integer" } })),
     },
+  },
+  "POST /v1/webhooks": {
+    id: "createWebhook",
+    summary: "Adds an address where alerts go; its secret is shown this once",
+    body: json(schemaOf(NewWebhookShape)),
+    answers: { 201: json(ref("Webhook")) },
+  },
+  "GET /v1/webhooks": {
+    id: "listWebhooks",
+    summary: "Where alerts go, those of the operator's file too, and how delivery goes",
+    answers: { 200: json(objectWith({ webhooks: listOf(ref("Webhook")) })) },
+  },
+  "PATCH /v1/webhooks/:id": {
+    id: "changeWebhook",
+    summary: "Changes a webhook; `enabled` true also takes up one that said it was gone",
+    body: json(schemaOf(WebhookPatchShape)),
+    answers: { 200: json(ref("Webhook")), 202: json(ref("Waiting")) },
+  },
+  "DELETE /v1/webhooks/:id": {
+    id: "deleteWebhook",
+    summary: "Removes a webhook with all that waits for it",
+    answers: {
+      200: json(objectWith({ id: { type: "string" }, sealed: { type: "boolean" } })),
+      202: json(ref("Waiting")),
+    },
+  },
+  "POST /v1/webhooks/:id/rotate": {
+    id: "rotateWebhook",
+    summary: "A new secret; until the overlap ends both sign",
+    body: json(schemaOf(WebhookRotationShape)),
+    isBodyOptional: true,
+    answers: { 201: json(ref("Webhook")) },
+  },
+  "POST /v1/webhooks/:id/test": {
+    id: "testWebhook",
+    summary: "Sends a test alert now and says what came back",
+    answers: { 200: json(ref("AlertTest")) },
+  },
+  "GET /v1/webhooks/:id/deliveries": {
+    id: "listDeliveries",
+    summary: "What was sent there, newest first: when, which alert, what came back",
+    answers: { 200: json(page("deliveries", ref("Delivery"))) },
+  },
+  "POST /v1/webhooks/:id/redeliver": {
+    id: "redeliver",
+    summary: "Dead letters, all or those named, wait to be sent again",
+    body: json(schemaOf(RedeliveryShape)),
+    isBodyOptional: true,
+    answers: { 200: json(objectWith({ count: { type: "integer", minimum: 0 } })) },
   },
   "GET /tlog/:log/checkpoint": {
     id: "getTlogCheckpoint",

@@ -15,6 +15,7 @@ import {
 import { FINDING_CODES } from "../../storage/log/findings.ts";
 import { isLogName, LOG_NAME_CHARS_MAX } from "../../storage/log/entry.ts";
 import { isPattern } from "../../storage/token-rules.ts";
+import { CHANNEL_FORMATS } from "../../storage/alerts/channel.ts";
 import { PROBLEMS } from "../problem.ts";
 import { APPROVAL_STATES } from "../routes/approvals.ts";
 
@@ -168,6 +169,28 @@ const AUDIT = objectWith({
   ...{ findings: listOf(objectWith(FINDING)), finding_count: COUNT, unchecked: listOf(STRING) },
 });
 
+const ATTEMPT = objectWith({
+  ...{ at: TIME, outcome: { enum: ["delivered", "away", "refused", "gone"] } },
+  ...{ status: orNull({ type: "integer" }), detail: STRING },
+});
+
+const WEBHOOK = objectWith({
+  ...{ id: STRING, source: { enum: ["api", "file"] }, format: { enum: CHANNEL_FORMATS } },
+  ...{ severity: STRING, description: STRING, address: STRING },
+  state: { enum: ["active", "disabled", "gone", "incomplete"] },
+  ...{ created_at: orNull(TIME), created_by: orNull(STRING), rotated_until: orNull(TIME) },
+  ...{ waiting: COUNT, dead: COUNT, forgotten: COUNT },
+  ...{ last_delivered: orNull(ATTEMPT), last_error: orNull(ATTEMPT) },
+  ...{ failures: COUNT, next_at: orNull(TIME) },
+});
+
+const DELIVERY = objectWith({
+  ...{ number: COUNT, state: { enum: ["waiting", "delivered", "failed", "dead"] } },
+  ...{ alert: STRING, kind: STRING, severity: STRING, at: TIME, since: TIME, source: STRING },
+  ...{ code: STRING, log: orNull(STRING), first: orNull(COUNT), last: orNull(COUNT) },
+  ...{ tries: COUNT, attempts: listOf(ATTEMPT), dead: orNull(STRING) },
+});
+
 /** By name, under `components`. */
 export const SCHEMAS = {
   Event: EVENT,
@@ -187,6 +210,12 @@ export const SCHEMAS = {
     ...FINDING,
     severity: { enum: ["critical", "warning"] },
     ...{ since: TIME, seen: TIME },
+  }),
+  Webhook: WEBHOOK,
+  Delivery: DELIVERY,
+  AlertTest: objectWith({
+    ...{ alert: STRING, delivered: BOOLEAN, outcome: STRING },
+    ...{ status: orNull({ type: "integer" }), detail: STRING, ms: COUNT },
   }),
   /** Nothing has changed yet: a second administrator has to approve. */
   Waiting: objectWith({ approval: APPROVAL, sealed: BOOLEAN }),
