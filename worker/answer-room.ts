@@ -77,9 +77,10 @@ export class AnswerRoom {
         pull: async (controller) => {
           if (isOver) throw new Error("the reader took nothing for too long");
           this.#room.renew(held);
-          end.pulled();
+          end.working();
           try {
             const piece = await next();
+            end.pulled();
             if (piece !== null) return controller.enqueue(piece);
           } catch (error) {
             end.early();

@@ -32,6 +32,11 @@ export class StreamEnd {
     if (!this.#isOver) this.#timer = setTimeout(() => this.early(), this.#stallMs);
   }
 
+  /** The client waits for us: however long that takes is no sign of its going. */
+  working(): void {
+    clearTimeout(this.#timer);
+  }
+
   whole(): void {
     if (this.#isOver) return;
     this.#isOver = true;

@@ -25,7 +25,7 @@ export async function answerStream(
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        end?.pulled();
+        end?.working();
         if (piece.done === true) return controller.close();
         controller.enqueue(piece.value);
         try {
@@ -37,7 +37,7 @@ export async function answerStream(
           end?.early();
           throw problem;
         }
-        if (piece.done !== true) return;
+        if (piece.done !== true) return end?.pulled();
         end?.whole();
         controller.close();
       },

@@ -94,3 +94,38 @@ test("a reader who takes nothing for a minute is given up; one who takes a littl
     mock.timers.reset();
   }
 });
+
+test("a reader who waits for us is not given up, however long there is nothing to give", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const room = new AnswerRoom();
+    const route = ROUTES.find(({ path, method }) => LARGE_ANSWERS.has(`${method} ${path}`))!;
+    const ask = {
+      principal: null,
+      address: "192.0.2.1",
+      request: new Request("http://localhost"),
+      services: { later: () => {} },
+    } as unknown as Ask;
+    let give = (): void => {};
+    const found = new Promise<void>((resolve) => (give = resolve));
+    const slow = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          await found;
+          controller.enqueue(Uint8Array.of(7));
+          controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    const response = await room.hold(route, ask, async () => answer("id", 200, slow, {}));
+    const reading = response.arrayBuffer();
+    await new Promise((resolve) => setImmediate(resolve));
+    mock.timers.tick(10 * UNTAKEN_MS_MAX);
+    give();
+    assert.deepEqual([...new Uint8Array(await reading)], [7]);
+    assert.equal(room.bytes, 0);
+  } finally {
+    mock.timers.reset();
+  }
+});
