@@ -50,7 +50,8 @@ export class Auditor {
   readonly #seals: SealWatch;
   readonly #failures = new Failures();
   readonly #conditions: Conditions;
-  readonly #paces: Readonly<Record<"own" | "requested", Pace>>;
+  /** Each has its own share: what is written all the time must not keep the rest from being looked at. */
+  readonly #paces: Readonly<Record<"seals" | PassKind, Pace>>;
   readonly #passes: { scheduled: Pass | null; requested: Pass | null };
   readonly #waitMs = { scheduled: 0, requested: 0 };
   #persistedMs = -Infinity;
@@ -67,8 +68,11 @@ export class Auditor {
     this.#schedule = kept.schedule;
     this.#seals = new SealWatch(context);
     this.#conditions = new Conditions(context, this.#failures);
-    const requested = new Pace(clock, Math.max(share, SHARE_MAX));
-    this.#paces = { own: new Pace(clock, share), requested };
+    this.#paces = {
+      seals: new Pace(clock, share),
+      scheduled: new Pace(clock, share),
+      requested: new Pace(clock, Math.max(share, SHARE_MAX)),
+    };
     const pass = (state: PassState | null) => (state === null ? null : new Pass(context, state));
     const { scheduled, requested: asked } = kept.passes;
     this.#passes = { scheduled: pass(scheduled), requested: pass(asked) };
@@ -215,11 +219,11 @@ export class Auditor {
 
   /** What is to be done now, the most urgent first; null if nothing. */
   #next(): Step | null {
-    const { own, requested } = this.#paces;
+    const { seals, scheduled: rolling, requested } = this.#paces;
     const nowMs = this.#nowMs();
     const ready = (name: string) => this.#failures.retryMs(name) <= nowMs;
-    if (own.mayWork && this.#seals.dueMs <= nowMs && ready("seals")) {
-      return { name: "seals", pace: own, pass: null, step: () => this.#stepSeals() };
+    if (seals.mayWork && this.#seals.dueMs <= nowMs && ready("seals")) {
+      return { name: "seals", pace: seals, pass: null, step: () => this.#stepSeals() };
     }
     const asked = this.#passes.requested !== null || this.#runs.waiting.length > 0;
     if (asked && requested.mayWork && this.#waitMs.requested <= nowMs && ready("requested")) {
@@ -228,14 +232,19 @@ export class Auditor {
     }
     const { scheduled } = this.#passes;
     const due = scheduled !== null || this.#schedule.nextMs <= nowMs;
-    if (due && own.mayWork && this.#waitMs.scheduled <= nowMs && ready("scheduled")) {
-      return { name: "scheduled", pace: own, pass: scheduled, step: () => this.#stepScheduled() };
+    if (due && rolling.mayWork && this.#waitMs.scheduled <= nowMs && ready("scheduled")) {
+      return {
+        name: "scheduled",
+        pace: rolling,
+        pass: scheduled,
+        step: () => this.#stepScheduled(),
+      };
     }
     return null;
   }
 
   #wakeMs(): number {
-    const { own, requested } = this.#paces;
+    const { seals, scheduled: rolling, requested } = this.#paces;
     const { scheduled } = this.#passes;
     const nowMs = this.#nowMs();
     const when = (name: string, dueMs: number, pace: Pace) =>
@@ -247,9 +256,9 @@ export class Auditor {
       this.#conditions.dueMs,
       this.#context.book.dueMs,
       this.#runs.unrecorded.length > 0 ? this.#failures.retryMs("record") : Infinity,
-      when("seals", this.#seals.dueMs, own),
+      when("seals", this.#seals.dueMs, seals),
       asked ? when("requested", this.#waitMs.requested, requested) : Infinity,
-      when("scheduled", dueMs, own),
+      when("scheduled", dueMs, rolling),
     );
     return Math.ceil(Math.max(nowMs + 1, wakeMs));
   }
@@ -303,7 +312,7 @@ export class Auditor {
     const stepped = await pass.step();
     const nowMs = this.#nowMs();
     this.#waitMs.scheduled = stepped === "waiting" ? pass.dueMs : 0;
-    this.#paces.own.share = this.#schedule.shareOf(startedMs, workMs, nowMs);
+    this.#paces.scheduled.share = this.#schedule.shareOf(startedMs, workMs, nowMs);
     if (stepped !== "done") return;
     this.#context.book.passed();
     const finished = { state: "finished" as const, finished_at: formatTime(nowMs) };
@@ -315,7 +324,7 @@ export class Auditor {
     else await this.#runs.finish(record, true, also);
     over.written();
     this.#passes.scheduled = null;
-    this.#paces.own.share = this.#context.settings.share;
+    this.#paces.scheduled.share = this.#context.settings.share;
   }
 
   #beginScheduled(): Pass {

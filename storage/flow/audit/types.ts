@@ -47,7 +47,7 @@ export interface AuditorSettings {
   readonly everyMs: number;
   /** Pause between passes that follow each other as fast as the share allows, milliseconds; null: one each `everyMs`. */
   readonly minPauseMs: number | null;
-  /** Of one core's time, above 0 up to 1. It is exceeded where `everyMs` could not be kept otherwise (`SHARE_MAX`). */
+  /** Of one core's time, above 0 up to 1; for new seals, and as much again for the rolling pass. There it is exceeded where `everyMs` could not be kept otherwise (`SHARE_MAX`). */
   readonly share: number;
   /** An open finding is told again after so long, milliseconds. */
   readonly remindMs: number;
