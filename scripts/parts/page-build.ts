@@ -12,8 +12,11 @@ import type { PageFile, PageFiles } from "../../worker/page-files.ts";
 const SOURCES = join("worker", "page");
 const TARGET = join("build", "page.txt");
 
-/** Gzipped, in bytes: what somebody on a slow line waits for before he sees anything (a second at 500 kbit/s). */
-const BUDGET = { main: 45_000, worker: 30_000, css: 6_000, all: 75_000 };
+/**
+ * Gzipped, in bytes. What somebody on a slow line waits for is all but `worker` (45 KB are a second at 400 kbit/s); the verifier's thread
+ * is loaded when something is checked, and is the log's whole code with its hashes and signatures.
+ */
+const BUDGET = { main: 45_000, worker: 37_000, css: 6_000, all: 86_000 };
 const BROWSERS = ["chrome123", "firefox120", "safari17.5"];
 
 export interface PageBuild {

@@ -6,6 +6,7 @@ import { signal } from "@preact/signals";
 import type { EntryQuestion, EntryVerdict } from "../verify/entry-check.ts";
 import type { DroppedFile, FileVerdict } from "../verify/file-check.ts";
 import type { Scope } from "../verify/log-check.ts";
+import type { SearchQuestion, SearchVerdict } from "../verify/search-check.ts";
 import type { Question, Reply } from "../verify/protocol.ts";
 import type { Checks, Progress, Verdict } from "../verify/verdict.ts";
 import { announce } from "./announce.ts";
@@ -178,4 +179,10 @@ export async function verifyFiles(
 ): Promise<readonly FileVerdict[]> {
   const reply = await askHelper((id) => ({ kind: "files", id, files, vkeys, flip }));
   return (reply as Extract<Reply, { kind: "files" }>).verdicts;
+}
+
+export async function verifySearch(question: SearchQuestion): Promise<SearchVerdict> {
+  const base = location.origin;
+  const reply = await askHelper((id) => ({ kind: "search", id, base, question }));
+  return (reply as Extract<Reply, { kind: "search" }>).verdict;
 }

@@ -62,8 +62,8 @@ export function DropFiles() {
         }}
       >
         <label>
-          Drop here, or choose: a sealed batch (.jsonl.gz), a receipt (.tlog-proof) together with
-          its line{" "}
+          Drop here, or choose: a sealed batch (.jsonl.gz), an export (.jsonl), a receipt
+          (.tlog-proof) together with its line{" "}
           <input type="file" multiple onChange={(event) => void take(event.currentTarget.files)} />
         </label>
         <p class="muted hint">Nothing is sent anywhere.</p>

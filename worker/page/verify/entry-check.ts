@@ -8,7 +8,6 @@ import { decodeLine, type Entry } from "../../../storage/log/entry.ts";
 import { LogError } from "../../../storage/log/errors.ts";
 import { leafHash } from "../../../storage/log/hash.ts";
 import { formatVkey, parseNote, parseVkey, type VerifierKey } from "../../../storage/log/note.ts";
-import { keyOf } from "../../../storage/log/vkey.ts";
 import { checkInclusion } from "../../../storage/log/proof.ts";
 import { parseReceipt } from "../../../storage/log/receipt.ts";
 import type { Badge } from "./verdict.ts";
@@ -169,13 +168,17 @@ function namesOf(keys: readonly VerifierKey[]): string {
     .join(", ");
 }
 
-/** The keys that may have signed a log: one key pair signs for all logs of an instance. */
+/** The keys that may have signed a log: one key pair signs for all logs of an instance. What is no key is passed over. */
 export function vkeysFor(origin: string, vkeys: readonly string[]): string[] {
   const instance = origin.slice(0, origin.lastIndexOf("/") + 1);
-  return vkeys.map(parseVkey).flatMap(({ name, publicKey }) => {
-    const isOwn = name.startsWith(instance) && !name.slice(instance.length).includes("/");
-    const { publicKey: own } = keyOf(origin, publicKey);
-    return isOwn ? [formatVkey(origin, own)] : [];
+  return vkeys.flatMap((vkey) => {
+    try {
+      const { name, publicKey } = parseVkey(vkey);
+      const isOwn = name.startsWith(instance) && !name.slice(instance.length).includes("/");
+      return isOwn ? [formatVkey(origin, publicKey)] : [];
+    } catch {
+      return [];
+    }
   });
 }
 

@@ -1,14 +1,18 @@
 /**
- * A file that somebody dropped, checked without any server: a sealed batch, or receipts with their lines. What it is, its bytes say, not its
- * name.
+ * A file that somebody dropped, checked without any server: a sealed batch, an export, or receipts with their lines. What it is, its bytes
+ * say, not its name.
  */
 import { BATCH_INFLATED_BYTES_MAX, checkBatch, decodeBatch } from "../../../storage/log/batch.ts";
-import { decodeUtf8, toBase64 } from "../../../storage/log/bytes.ts";
+import { decodeUtf8, encodeUtf8, equalBytes, toBase64 } from "../../../storage/log/bytes.ts";
 import { LogError } from "../../../storage/log/errors.ts";
+import { ExportCheck } from "../../../storage/log/export-check.ts";
+import { EXPORT_FORMAT } from "../../../storage/log/export-jsonl.ts";
+import { formatFilter } from "../../../storage/log/filter.ts";
 import { parseVkey } from "../../../storage/log/note.ts";
 import { parseReceipt } from "../../../storage/log/receipt.ts";
 import { checkEntry, vkeysFor, type EntryVerdict } from "./entry-check.ts";
 import { flip, flipText } from "./flip.ts";
+import { splitLines } from "./index-chain.ts";
 import { gunzip } from "./gunzip.ts";
 import type { Badge } from "./verdict.ts";
 
@@ -19,7 +23,7 @@ export interface DroppedFile {
 
 export interface FileVerdict {
   readonly name: string;
-  readonly kind: "batch" | "receipt" | "line" | "unknown";
+  readonly kind: "batch" | "export" | "receipt" | "line" | "unknown";
   readonly badge: Badge;
   readonly words: string;
   /** The entry that does not match, where it is known. */
@@ -30,6 +34,7 @@ export interface FileVerdict {
 /** A file is read whole; a batch inflates to little more than 32 MiB, and packed it is smaller. */
 export const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
+const EXPORT_START = encodeUtf8(`{"format":"${EXPORT_FORMAT}",`);
 const RECEIPT_START = "c2sp.org/tlog-proof@v1\n";
 
 /**
@@ -57,6 +62,8 @@ export async function checkFiles(
     if (bytes.length > FILE_BYTES_MAX) refused(`larger than ${FILE_BYTES_MAX} bytes`);
     else if (bytes[0] === 0x1f && bytes[1] === 0x8b)
       verdicts.push(await checkBatchFile(name, bytes, vkeys, isFlipped));
+    else if (equalBytes(bytes.subarray(0, EXPORT_START.length), EXPORT_START))
+      verdicts.push(await checkExportFile(name, bytes, vkeys, isFlipped));
     else {
       const text = textOf(bytes);
       if (text === null) refused("neither a batch, nor a receipt, nor a line");
@@ -118,6 +125,42 @@ async function checkBatchFile(
   }
 }
 
+/** Every record by itself, and what the file says of itself; that the server left no hit out, an export does not show. */
+async function checkExportFile(
+  name: string,
+  bytes: Uint8Array,
+  vkeys: readonly string[],
+  isFlipped: boolean,
+): Promise<FileVerdict> {
+  const verdict = { name, kind: "export", entry: null } as const;
+  const origins = new Set<string>();
+  const check = new ExportCheck({
+    keysFor: (origin) => {
+      origins.add(origin);
+      return vkeysFor(origin, vkeys).map(parseVkey);
+    },
+  });
+  const lines = splitLines(bytes);
+  const middle = Math.floor(lines.length / 2);
+  for (const [i, line] of lines.entries()) {
+    await check.line(isFlipped && i === middle ? flip(line) : line);
+  }
+  const { findings, count, log, from, to, filter } = check.finish();
+  const [finding] = findings;
+  const isUnknown = [...origins].some((origin) => vkeysFor(origin, vkeys).length === 0);
+  if (isUnknown) {
+    const words = `no verifier key of ${[...origins].join(", ")} is known here: paste it`;
+    return { ...verdict, badge: "Not checked", words, seq: null };
+  }
+  if (finding !== undefined) {
+    const words = `${finding.code}: expected ${finding.expected}, found ${finding.found}`;
+    return { ...verdict, badge: "Does not match", words, seq: finding.first };
+  }
+  const asked = formatFilter(filter);
+  const words = `${count} entries of ${log}, ${from} to ${to - 1}${asked === "" ? "" : ` asked for by ${asked}`}: each has its receipt`;
+  return { ...verdict, badge: "Verified here", words, seq: null };
+}
+
 async function checkReceiptFile(
   name: string,
   receipt: string,
@@ -152,10 +195,8 @@ async function checkReceiptFile(
   }
 }
 
-/** A key that is none says nothing about the file. */
 function refusal({ code, detail }: LogError): Pick<FileVerdict, "badge" | "words"> {
-  const badge = code === "invalid_vkey" ? "Not checked" : "Does not match";
-  return { badge, words: `${code}: ${detail}` };
+  return { badge: "Does not match", words: `${code}: ${detail}` };
 }
 
 function textOf(bytes: Uint8Array): string | null {

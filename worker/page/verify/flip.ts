@@ -6,7 +6,8 @@ import type { LogSource } from "./source.ts";
 import { splitLines } from "./index-chain.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../../storage/log/bytes.ts";
 
-const ACTION = encodeUtf8('"action":"');
+/** As it stands in a line, and in a line that is a string in an export. */
+const ACTIONS = [encodeUtf8('"action":"'), encodeUtf8('\\"action\\":\\"')];
 const NEWLINE = encodeUtf8("\n");
 
 /** The source with one character of entry `seq` changed wherever the index gives it. */
@@ -30,7 +31,8 @@ export function flipping(source: LogSource, seq: number): LogSource {
 /** A copy of a line whose action begins with another letter. */
 export function flip(line: Uint8Array): Uint8Array {
   const copy = line.slice();
-  const at = find(copy, ACTION) + ACTION.length;
+  const ends = ACTIONS.map((action) => find(copy, action) + action.length);
+  const at = Math.max(...ends, 0);
   copy[at] = copy[at] === 0x78 ? 0x79 : 0x78;
   return copy;
 }

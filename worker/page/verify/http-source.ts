@@ -70,6 +70,10 @@ export class HttpSource implements LogSource {
     return hashes.map(fromBase64);
   }
 
+  search(query: string): Promise<Uint8Array> {
+    return this.#bytes(`/entries?${query}`, JSON_BYTES_MAX);
+  }
+
   receipt(seq: number): Promise<string> {
     return this.#text(`/entries/${seq}/proof`);
   }

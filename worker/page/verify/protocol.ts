@@ -1,6 +1,7 @@
 /** What the page and the verifier's own thread say to each other. `id` ties answers to questions. */
 import type { EntryQuestion, EntryVerdict } from "./entry-check.ts";
 import type { DroppedFile, FileVerdict } from "./file-check.ts";
+import type { SearchQuestion, SearchVerdict } from "./search-check.ts";
 import type { Scope } from "./log-check.ts";
 import type { Checks, Progress, Verdict } from "./verdict.ts";
 
@@ -31,6 +32,12 @@ export type Question =
       readonly vkeys: readonly string[];
       readonly flip: boolean;
     }
+  | {
+      readonly kind: "search";
+      readonly id: number;
+      readonly base: string;
+      readonly question: SearchQuestion;
+    }
   | { readonly kind: "pause"; readonly on: boolean };
 
 export type Reply =
@@ -39,6 +46,7 @@ export type Reply =
   | { readonly kind: "log"; readonly id: number; readonly verdict: Verdict }
   | { readonly kind: "entry"; readonly id: number; readonly verdict: EntryVerdict }
   | { readonly kind: "files"; readonly id: number; readonly verdicts: readonly FileVerdict[] }
+  | { readonly kind: "search"; readonly id: number; readonly verdict: SearchVerdict }
   /** Nothing is known: the server did not answer, or said no. */
   | {
       readonly kind: "failed";

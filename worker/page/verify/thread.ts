@@ -5,6 +5,7 @@ import { checkEntry } from "./entry-check.ts";
 import { checkFiles } from "./file-check.ts";
 import { flipping } from "./flip.ts";
 import { HttpSource } from "./http-source.ts";
+import { checkSearch } from "./search-check.ts";
 import { checkLog } from "./log-check.ts";
 import type { Question, RememberedNote, Reply } from "./protocol.ts";
 import type { Remembered } from "./remembered.ts";
@@ -41,6 +42,11 @@ export class VerifierThread {
         return { kind: "log", id, verdict: await this.#checkLog(question) };
       case "entry":
         return { kind: "entry", id, verdict: await checkEntry(question.question) };
+      case "search": {
+        const { base, question: asked } = question;
+        const source = new HttpSource(base, asked.log);
+        return { kind: "search", id, verdict: await checkSearch(source, asked, () => {}) };
+      }
       case "files": {
         const { files, vkeys, flip } = question;
         return { kind: "files", id, verdicts: await checkFiles(files, vkeys, flip) };

@@ -1,6 +1,7 @@
 /** The entries of a log: search, a page of rows, and the open entry beside them. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { COLUMN_WORDS, COLUMNS, columns, toggleColumn } from "../entries/columns.ts";
+import { Completeness } from "../entries/completeness.tsx";
 import { Counts } from "../entries/counts.tsx";
 import { Drawer } from "../entries/drawer.tsx";
 import { ExportMenu } from "../entries/export-menu.tsx";
@@ -52,6 +53,7 @@ export function Entries({ log, seq }: { readonly log: string; readonly seq: numb
         )}
         <SearchBox />
         {seq === null && <Counts log={log} size={facts.value?.size ?? null} />}
+        {may(log, "auditor") && <Completeness log={log} />}
         <div class="row bar">
           <LiveButton live={live} isAnchored={shown.isAnchored} />
           <Columns />
