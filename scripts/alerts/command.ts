@@ -67,12 +67,12 @@ function environmentOf(alert: Alert): NodeJS.ProcessEnv {
   return {
     PATH,
     LANG: "C.UTF-8",
-    INDELIBLE_ALERT: id,
-    INDELIBLE_ALERT_TYPE: TYPES[kind],
-    INDELIBLE_ALERT_SEVERITY: severity,
-    INDELIBLE_ALERT_INSTANCE: instance,
-    INDELIBLE_ALERT_CODE: finding.code,
-    INDELIBLE_ALERT_LOG: finding.log ?? "",
+    ALERT_ID: id,
+    ALERT_TYPE: TYPES[kind],
+    ALERT_SEVERITY: severity,
+    ALERT_INSTANCE: instance,
+    ALERT_CODE: finding.code,
+    ALERT_LOG: finding.log ?? "",
   };
 }
 

@@ -31,8 +31,8 @@ test("it gets the alert as JSON and a clean environment, and its arguments as th
   const names = (await read("env")).split("\n").map((line) => line.split("=")[0]!);
   const ours = names.filter((name) => !["PWD", "OLDPWD", "SHLVL", "_"].includes(name)).sort();
   assert.deepEqual(ours, [
-    ...["INDELIBLE_ALERT", "INDELIBLE_ALERT_CODE", "INDELIBLE_ALERT_INSTANCE"],
-    ...["INDELIBLE_ALERT_LOG", "INDELIBLE_ALERT_SEVERITY", "INDELIBLE_ALERT_TYPE", "LANG", "PATH"],
+    ...["ALERT_CODE", "ALERT_ID", "ALERT_INSTANCE", "ALERT_LOG", "ALERT_SEVERITY", "ALERT_TYPE"],
+    ...["LANG", "PATH"],
   ]);
   assert.equal(await read("pwd"), "/");
   assert.equal(await read("args"), `${folder}\n$(touch x)\na b`);
