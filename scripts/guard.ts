@@ -1,9 +1,10 @@
 /**
  * `npm run guard -- --state DIR [--vkey FILE]… [--credentials FILE] [--every SECONDS] [--instance URL] [--token FILE]
- * [--alerts FILE] [--once]`: checks an instance over and over from outside, on another machine if wanted, with the auditor's
- * credentials and verifier keys and nothing else of it. What it remembers and what is open lies in the state folder. In the
- * foreground until Ctrl-C or SIGTERM; with --once until everything was looked at once, exit code 0: nothing is
- * open, 1: findings, 2: it could not look.
+ * [--alerts FILE] [--once | --test-alert]`: checks an instance over and over from outside, on another machine if wanted,
+ * with the auditor's credentials and verifier keys and nothing else of it. What it remembers and what is open lies in the
+ * state folder. In the foreground until Ctrl-C or SIGTERM; with --once until everything was looked at once, exit code 0:
+ * nothing is open, 1: findings, 2: it could not look. With --test-alert it sends a test by each channel of the file and does
+ * nothing else; exit code 1 if one of them did not take it.
  */
 import { readAsked, GuardInputError } from "./guard/asked.ts";
 import { runGuard } from "./guard/guard.ts";

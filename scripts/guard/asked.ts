@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { VerifierKey } from "../../storage/log/note.ts";
 import type { AlertSettings } from "../alerts/file.ts";
-import { readAlertsFile } from "../alerts/file.ts";
 import { readCommand, type Config } from "../config.ts";
 import { InputError, instanceOriginOf, readKeys, vkeyFiles } from "../verify/keys.ts";
 import { userPath } from "../verify/source.ts";
@@ -21,6 +20,8 @@ export interface Asked {
   readonly once: boolean;
   readonly instance: { readonly url: string; readonly token: string | null } | null;
   readonly alerts: AlertSettings;
+  /** Nothing else is done: each channel is sent a test. */
+  readonly testAlert: boolean;
 }
 
 const EVERY_SECONDS = 300;
@@ -40,7 +41,7 @@ export async function readAsked(argv: readonly string[], from: NodeJS.ProcessEnv
     once: { type: "boolean" },
     instance: { type: "string" },
     token: { type: "string" },
-    alerts: { type: "string" },
+    "test-alert": { type: "boolean" },
   });
   if (words.length > 0) throw new GuardInputError(`"${words[0]}" means nothing here.`);
   const text = (name: string): string | null => (flags[name] as string | undefined) ?? null;
@@ -62,7 +63,8 @@ export async function readAsked(argv: readonly string[], from: NodeJS.ProcessEnv
     credentials: path("credentials"),
     everyMs: everyMs(text("every")),
     instance: await instanceOf(text("instance"), path("token")),
-    alerts: alertsOf(path("alerts"), config.privateAddressesAllowed),
+    alerts: config.alerts ?? { link: null, channels: [] },
+    testAlert: flags["test-alert"] === true,
   };
 }
 
@@ -102,13 +104,4 @@ async function readToken(file: string): Promise<string> {
     throw new GuardInputError(`--token: ${file} does not hold one token.`);
   }
   return token;
-}
-
-function alertsOf(file: string | null, privateAllowed: boolean): AlertSettings {
-  if (file === null) return { link: null, channels: [] };
-  try {
-    return readAlertsFile(file, privateAllowed);
-  } catch (error) {
-    throw new GuardInputError(`${file}: ${(error as Error).message}`);
-  }
 }

@@ -38,13 +38,14 @@ export async function runGuard(asked: Asked, options: GuardOptions): Promise<num
 }
 
 async function watch(asked: Asked, state: GuardState, options: GuardOptions): Promise<number> {
-  const { say, print, stop } = options;
+  const { say, print } = options;
   const { once, everyMs, origin, keys } = asked;
-  const { what, vault, index } = await openSources(asked, process.env);
   const { store } = state;
   const verify = webCryptoVerify();
   const privateAllowed = asked.config.privateAddressesAllowed;
   const telling = new Telling({ store, print, say }, asked.alerts, privateAllowed);
+  if (asked.testAlert) return (await telling.test(origin)) ? 0 : 1;
+  const { what, vault, index } = await openSources(asked, process.env);
   const nowMs = () => Date.now();
   const shown =
     asked.instance === null
@@ -72,10 +73,11 @@ async function watch(asked: Asked, state: GuardState, options: GuardOptions): Pr
   );
   say(`The guard of ${origin} looks at ${what}; its state is in ${asked.stateDir}.`);
   if (once) return lookOnce(auditor, telling, options);
-  const delivering = telling.deliver(stop);
+  await telling.start();
   await goOn(auditor, options);
   await auditor.close();
-  await Promise.race([delivering, sleep(DELIVERY_MS_MAX)]);
+  telling.stop();
+  await Promise.race([telling.deliverOnce(), sleep(DELIVERY_MS_MAX)]);
   say("The guard has stopped.");
   return 0;
 }

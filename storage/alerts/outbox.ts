@@ -11,6 +11,9 @@ import type { Channel, SendAnswer } from "./channel.ts";
 const RUN_MS_MAX = 5_000;
 const AGAIN_MS = 1_000;
 
+/** Ids of channels of the operator's file begin so. */
+const FILE_PREFIX = "file-";
+
 export interface OutboxParts {
   readonly store: GuardStore;
   /** Those of this moment. */
@@ -30,6 +33,17 @@ export class Outbox implements AlertSink {
   constructor(parts: OutboxParts) {
     this.#parts = parts;
     this.book = new Book(parts.store);
+  }
+
+  /**
+   * At each start, for the channels of the operator's file: one that said it was gone gets another chance, and what was
+   * taken out of the file is forgotten.
+   */
+  async takeUpFile(ids: readonly string[]): Promise<void> {
+    for (const id of await this.book.channels()) {
+      if (!id.startsWith(FILE_PREFIX)) continue;
+      await (ids.includes(id) ? this.book.revive(id) : this.book.remove(id));
+    }
   }
 
   async raise(alerts: readonly Alert[]): Promise<void> {

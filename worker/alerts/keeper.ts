@@ -71,12 +71,7 @@ export class AlertKeeper implements AlertSink, WebhooksApi {
   /** Takes up what was known; a channel of the file that said it was gone gets another chance at each start. */
   static async open(parts: KeeperParts): Promise<AlertKeeper> {
     const keeper = new AlertKeeper(parts);
-    const ids = new Set(parts.fileChannels.map(({ channel }) => channel.id));
-    const { book } = keeper.outbox;
-    for (const id of await book.channels()) {
-      if (!id.startsWith("file-")) continue;
-      await (ids.has(id) ? book.revive(id) : book.remove(id));
-    }
+    await keeper.outbox.takeUpFile(parts.fileChannels.map(({ channel }) => channel.id));
     await keeper.#take(await keeper.#targets.known());
     return keeper;
   }
