@@ -4,8 +4,9 @@ import type { Filter } from "../log/filter.ts";
 import type { Connection } from "../index/connection.ts";
 import { integerOf } from "../index/row.ts";
 import type { SeqRange } from "./find.ts";
+import { matchOf } from "./match.ts";
 import { idOf, type SearchLog } from "./tables.ts";
-import { FIELDS, formatMatch, prefixOf, valueOfTerm, type Field } from "./terms.ts";
+import { FIELDS, prefixOf, valueOfTerm, type Field } from "./terms.ts";
 
 export interface ValueCount {
   readonly value: string;
@@ -14,6 +15,11 @@ export interface ValueCount {
 
 export type TopValues = Readonly<Record<Field, readonly ValueCount[]>>;
 
+export interface Counted {
+  readonly steps: ReadonlyMap<number, number> | null;
+  readonly top: TopValues;
+}
+
 export class SearchCounter {
   readonly #connection: Connection;
 
@@ -21,26 +27,27 @@ export class SearchCounter {
     this.#connection = connection;
   }
 
-  /** How many entries of each range meet the filter but for its times. */
-  async counts(log: SearchLog, filter: Filter, ranges: readonly SeqRange[]): Promise<number[]> {
-    const match = formatMatch(filter, log.number);
-    if (match === null) return ranges.map(({ from, to }) => Math.max(0, to - from));
-    const bounds = ranges.map(({ from, to }) => [idOf(log, from), idOf(log, to)]);
-    const sql = `SELECT (SELECT count(*) FROM word
-      WHERE word MATCH ?1 AND rowid >= r.value ->> 0 AND rowid < r.value ->> 1) AS n FROM json_each(?2) r ORDER BY r.key`;
-    const [rows] = await this.#read([{ sql, args: [match, JSON.stringify(bounds)] }]);
-    return rows!.map((row) => integerOf(row, "n"));
-  }
-
-  /** The `limit` values of each field that occur in most entries of the range; of equals the first by code points. */
-  async top(log: SearchLog, filter: Filter, range: SeqRange, limit: number): Promise<TopValues> {
-    const match = formatMatch(filter, log.number);
+  /**
+   * The `limit` values of each field that occur in most entries of the range, of equals the first by code points; and how many
+   * entries meet the filter but for its times, by the number of the step since 1970 in which they lie. Null in place of these where
+   * every entry does.
+   */
+  async count(
+    log: SearchLog,
+    filter: Filter,
+    range: SeqRange,
+    { stepMs, limit }: { readonly stepMs: number; readonly limit: number },
+  ): Promise<Counted> {
+    const match = await matchOf(this.#connection, log, filter);
     const isAll = match === null && range.from === 0 && range.to >= log.next;
-    if (isAll) return this.#topOfAll(log, limit);
-    const [rows] = await this.#read([topOfHits(log, match, range, limit)]);
+    if (isAll) return { steps: null, top: await this.#topOfAll(log, limit) };
+    const [rows] = await this.#read([countHits(log, match, range, stepMs, limit)]);
     const of = (field: Field): ValueCount[] =>
       rows!.filter((row) => row["field"] === field).map((row) => valueCount(row));
-    return byField(of);
+    const steps = rows!
+      .filter((row) => row["field"] === "step")
+      .map((row): [number, number] => [integerOf(row, "value"), integerOf(row, "n")]);
+    return { steps: match === null ? null : new Map(steps), top: byField(of) };
   }
 
   async #topOfAll(log: SearchLog, limit: number): Promise<TopValues> {
@@ -92,10 +99,11 @@ function topOfTerms(log: SearchLog, field: Field, limit: number): InStatement {
   return { sql, args: [prefix, `${prefix}~`, limit] };
 }
 
-function topOfHits(
+function countHits(
   log: SearchLog,
   match: string | null,
   { from, to }: SeqRange,
+  stepMs: number,
   limit: number,
 ): InStatement {
   const hits =
@@ -111,8 +119,9 @@ function topOfHits(
     top("actor", "SELECT actor AS value FROM hit"),
     top("target", `SELECT target AS value FROM (${targets})`),
     top("outcome", "SELECT outcome AS value FROM hit"),
+    ...(match === null ? [] : ["SELECT 'step', time / CAST(?5 AS INTEGER), count(*) FROM hit GROUP BY 2"]),
   ];
-  const sql = `WITH hit AS MATERIALIZED (SELECT action, actor, outcome, target, more FROM doc WHERE ${hits}) ${parts.join(" UNION ALL ")}`;
+  const sql = `WITH hit AS MATERIALIZED (SELECT time, action, actor, outcome, target, more FROM doc WHERE ${hits}) ${parts.join(" UNION ALL ")}`;
   const bounds = [idOf(log, from), idOf(log, to), limit];
-  return { sql, args: match === null ? bounds : [...bounds, match] };
+  return { sql, args: match === null ? bounds : [...bounds, match, stepMs] };
 }

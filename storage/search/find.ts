@@ -4,9 +4,9 @@ import type { Filter } from "../log/filter.ts";
 import type { Connection } from "../index/connection.ts";
 import { bytesOf, integerOf } from "../index/row.ts";
 import { BLOCK_LINES, linesOfBlock } from "./blocks.ts";
+import { matchOf } from "./match.ts";
 import { LOG_SPAN } from "./schema.ts";
 import { idOf, logOf, type SearchLog } from "./tables.ts";
-import { formatMatch } from "./terms.ts";
 
 export type Order = "asc" | "desc";
 
@@ -75,9 +75,11 @@ export class SearchFinder {
     order: Order,
     limit: number,
   ): Promise<Proposal[][]> {
-    const answers = await this.#read(
-      wanted.map(({ log, range }) => propose(log, range, filter, order, limit)),
+    const statements = wanted.map(async ({ log, range }) =>
+      propose(log, range, await matchOf(this.#connection, log, filter), order, limit),
     );
+    if (statements.length === 0) return [];
+    const answers = await this.#read(await Promise.all(statements));
     return answers.map(({ rows }) =>
       rows.map((row) => ({ seq: integerOf(row, "seq"), timeMs: integerOf(row, "time") })),
     );
@@ -120,11 +122,10 @@ function seqsAt(log: SearchLog, timesMs: readonly number[]): InStatement {
 function propose(
   log: SearchLog,
   { from, to }: SeqRange,
-  filter: Filter,
+  match: string | null,
   order: Order,
   limit: number,
 ): InStatement {
-  const match = formatMatch(filter, log.number);
   const bounds = [idOf(log, from), idOf(log, Math.min(to, log.next)), limit];
   if (match === null) {
     const sql = `SELECT id % ${LOG_SPAN} AS seq, time FROM doc WHERE id >= ?1 AND id < ?2 ORDER BY id ${order} LIMIT ?3`;

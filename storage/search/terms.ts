@@ -33,16 +33,26 @@ function escapeValue(value: string): string {
   return value.replace(/[^a-z0-9]/gu, (char) => `_${char.codePointAt(0)!.toString(16)}_`);
 }
 
-/** The query (FTS5) for entries of a log that meet the filter but for its times; null where it asks for nothing else. */
-export function formatMatch(filter: Filter, logNumber: number): string | null {
+/**
+ * The query (FTS5) for entries of a log that meet the filter but for its times; null where it asks for nothing else. `actions`: all
+ * actions that begin as the filter says, where they are known to be few; merging their entries as they are read is
+ * cheaper than gathering those of a prefix first.
+ */
+export function formatMatch(
+  filter: Filter,
+  logNumber: number,
+  actions: readonly string[] = [],
+): string | null {
   const { action, actor, target, outcome, words } = filter;
   const terms: string[] = [];
   if (actor !== null) terms.push(formatTerm("actor", logNumber, actor));
   if (target !== null) terms.push(formatTerm("target", logNumber, target));
   for (const word of words) terms.push(formatTerm("word", logNumber, word));
-  if (action !== null) {
+  if (outcome !== null) terms.push(formatTerm("outcome", logNumber, outcome));
+  if (action !== null && actions.length > 0) {
+    terms.push(`(${actions.map((known) => formatTerm("action", logNumber, known)).join(" OR ")})`);
+  } else if (action !== null) {
     terms.push(formatTerm("action", logNumber, action.text) + (action.isPrefix ? "*" : ""));
   }
-  if (outcome !== null) terms.push(formatTerm("outcome", logNumber, outcome));
   return terms.length === 0 ? null : terms.join(" AND ");
 }

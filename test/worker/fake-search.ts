@@ -65,9 +65,14 @@ export function fakeSearch(index: Index): SearchParts {
       },
     },
     counter: {
-      counts: (log, filter, ranges) =>
-        Promise.all(ranges.map(async (range) => (await hits(log, filter, range)).length)),
-      top: async () => NO_TOP,
+      async count(log, filter, range, { stepMs }) {
+        const steps = new Map<number, number>();
+        for (const { timeMs } of await hits(log, filter, range)) {
+          const step = Math.floor(timeMs / stepMs);
+          steps.set(step, (steps.get(step) ?? 0) + 1);
+        }
+        return { steps, top: NO_TOP };
+      },
     },
     async leaves(log, seqs) {
       const all = (await chunksOf(log)).flatMap(({ leaves, count }) =>

@@ -69,7 +69,7 @@ async function countsOf(
   log: SearchLog | null,
   filter: Filter,
   binsMax: number,
-  top: number,
+  limit: number,
 ): Promise<Counts> {
   const span = log === null ? null : await parts.finder.span(log);
   const fromMs = filter.sinceMs ?? span?.firstMs ?? null;
@@ -80,14 +80,14 @@ async function countsOf(
   const bins = binsOf(range.fromMs, range.toMs, binsMax);
   if (log === null) return { ...nothing, range, bins, counts: bins.startsMs.map(() => 0) };
   const seqs = await parts.finder.seqsAt(log, bins.edgesMs);
-  const ranges = bins.startsMs.map((_, at) => ({ from: seqs[at]!, to: seqs[at + 1]! }));
   const whole = { from: seqs[0] ?? 0, to: seqs.at(-1) ?? 0 };
-  const [counts, values] = await Promise.all([
-    parts.counter.counts(log, filter, ranges),
-    parts.counter.top(log, filter, whole, top),
-  ]);
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return { total, range, bins, counts, top: values };
+  const { stepMs } = bins;
+  const { steps, top } = await parts.counter.count(log, filter, whole, { stepMs, limit });
+  // Times never decrease along a log: where every entry counts, the bins' seqs are the counts.
+  const counts = bins.startsMs.map((startMs, at) =>
+    steps === null ? seqs[at + 1]! - seqs[at]! : (steps.get(startMs / stepMs) ?? 0),
+  );
+  return { total: counts.reduce((sum, count) => sum + count, 0), range, bins, counts, top };
 }
 
 function statsItem({ total, range, bins, counts, top }: Counts) {

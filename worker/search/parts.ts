@@ -9,7 +9,7 @@ import type { SearchKeeperApi } from "./keeper-api.ts";
 
 export interface SearchParts {
   readonly finder: Pick<SearchFinder, "logs" | "seqsAt" | "span" | "within" | "propose" | "lines">;
-  readonly counter: Pick<SearchCounter, "counts" | "top">;
+  readonly counter: Pick<SearchCounter, "count">;
   readonly keeper: SearchKeeperApi;
   /** The leaves of these entries, as committed. */
   leaves(log: string, seqs: readonly number[]): Promise<Map<number, LeafAt>>;
