@@ -119,7 +119,9 @@ function countHits(
     top("actor", "SELECT actor AS value FROM hit"),
     top("target", `SELECT target AS value FROM (${targets})`),
     top("outcome", "SELECT outcome AS value FROM hit"),
-    ...(match === null ? [] : ["SELECT 'step', time / CAST(?5 AS INTEGER), count(*) FROM hit GROUP BY 2"]),
+    ...(match === null
+      ? []
+      : ["SELECT 'step', time / CAST(?5 AS INTEGER), count(*) FROM hit GROUP BY 2"]),
   ];
   const sql = `WITH hit AS MATERIALIZED (SELECT time, action, actor, outcome, target, more FROM doc WHERE ${hits}) ${parts.join(" UNION ALL ")}`;
   const bounds = [idOf(log, from), idOf(log, to), limit];
