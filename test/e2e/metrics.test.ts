@@ -82,6 +82,7 @@ test("the guard says when it last looked at everything, and that nothing is open
       : null;
   });
   assert.equal(valueOf(families, "indelible_guard_up"), 1);
+  assert.equal(valueOf(families, "indelible_alerts_waiting"), 0);
   assert.ok(valueOf(families, "indelible_audit_passes_total") >= 1);
   assert.ok(valueOf(families, "indelible_audit_last_logs") >= 3);
   const finished = valueOf(families, "indelible_audit_last_finished_timestamp_seconds");

@@ -11,6 +11,8 @@ const EAGER = {
   INDELIBLE_AUDIT_PAUSE_SECONDS: "1",
   INDELIBLE_AUDIT_SHARE: "100",
   INDELIBLE_LOCK_TEST_SECONDS: "2",
+  // The receiver of its alerts is on this machine.
+  INDELIBLE_ALLOW_PRIVATE_ADDRESSES: "on",
 };
 
 export interface Found {
@@ -29,6 +31,8 @@ export interface Guarded {
   readonly token: string;
   append(log: string, count: number, sealed: boolean): Promise<void>;
   findings(): Promise<Found[]>;
+  /** From now on every alert is sent there. */
+  alertTo(url: string): Promise<void>;
 }
 
 /** What an instance is given to use a store of somebody else's. */
@@ -61,5 +65,10 @@ export async function startGuarded(minio: OpenMinio, logs: readonly string[]): P
     assert.equal(reply.status, 200, reply.text);
     return reply.json<{ findings: Found[] }>().findings;
   };
-  return { instance, token, append, findings };
+  const alertTo = async (url: string): Promise<void> => {
+    const body = JSON.stringify({ url });
+    const reply = await call(instance.url, "/v1/webhooks", { token: admin, body });
+    assert.equal(reply.status, 201, reply.text);
+  };
+  return { instance, token, append, findings, alertTo };
 }

@@ -1,10 +1,18 @@
 /** What the guard says of itself, for Prometheus: what is open by code, and when everything was last looked at. */
 import { Counter, Gauge, Registry } from "prom-client";
 import { FINDING_CODES } from "../../storage/log/findings.ts";
+import type { ChannelStatus } from "../alerts/api.ts";
 import type { AuditorStats } from "../../storage/flow/audit/types.ts";
 
+/** What waits to be told to people, of one channel. */
+type Told = Pick<ChannelStatus, "waiting" | "dead">;
+
 /** The text for one answer; `null` where the guard does not answer. */
-export function auditMetrics(stats: AuditorStats | null, nowMs: number): Promise<string> {
+export function auditMetrics(
+  stats: AuditorStats | null,
+  channels: readonly Told[] | null,
+  nowMs: number,
+): Promise<string> {
   const registry = new Registry();
   const gauge = (name: string, help: string, value: number) => {
     new Gauge({ name: `indelible_${name}`, help, registers: [registry] }).set(value);
@@ -13,6 +21,21 @@ export function auditMetrics(stats: AuditorStats | null, nowMs: number): Promise
     new Counter({ name: `indelible_${name}`, help, registers: [registry] }).inc(value);
   };
   gauge("guard_up", "1 while the guard answers.", stats === null ? 0 : 1);
+  if (channels !== null) {
+    const sum = (count: (channel: Told) => number) =>
+      channels.reduce((total, channel) => total + count(channel), 0);
+    gauge("alert_channels", "Ways on which people are told of findings.", channels.length);
+    gauge(
+      "alerts_waiting",
+      "Alerts that wait for their delivery.",
+      sum(({ waiting }) => waiting),
+    );
+    gauge(
+      "alerts_dead",
+      "Alerts that could not be delivered.",
+      sum(({ dead }) => dead),
+    );
+  }
   if (stats === null) return registry.metrics();
   const findings = new Gauge({
     name: "indelible_findings_open",

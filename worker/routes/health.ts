@@ -3,6 +3,7 @@ import { answer, answerJson } from "../answer.ts";
 import { auditMetrics } from "../audit/metrics.ts";
 import type { Ask } from "../ask.ts";
 import type { Readiness } from "../ledger-api.ts";
+import { valueOf } from "../problem.ts";
 import { METRICS_TYPE } from "../metrics.ts";
 
 const READY_RETRY_SECONDS = "1";
@@ -27,16 +28,17 @@ export function answerReadiness(requestId: string, { state, parts }: Readiness):
 }
 
 export async function metrics(ask: Ask): Promise<Response> {
-  const { ledger, auditor, limits, bodyRooms, answerRoom, http, nowMs } = ask.services;
+  const { ledger, auditor, webhooks, limits, bodyRooms, answerRoom, http, nowMs } = ask.services;
   const here = http.text({
     requestsUnderWay: limits.underWay,
     bodyBytes: bodyRooms.arriving.bytes,
     answerBytes: answerRoom.bytes,
   });
-  const audit = auditor.stats().catch(() => null);
+  const told = webhooks.list().then(valueOf);
+  const guard = Promise.all([auditor.stats().catch(() => null), told.catch(() => null)]);
   const texts = await Promise.all([
     ledger.metrics(),
-    audit.then((stats) => auditMetrics(stats, nowMs())),
+    guard.then(([stats, channels]) => auditMetrics(stats, channels, nowMs())),
     here,
   ]);
   return answer(ask.requestId, 200, texts.join(""), { "content-type": METRICS_TYPE });
