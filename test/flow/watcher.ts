@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { Auditor } from "../../storage/flow/audit/auditor.ts";
-import type { AuditorSettings, AuditRun } from "../../storage/flow/audit/types.ts";
+import type { AuditorParts, AuditorSettings, AuditRun } from "../../storage/flow/audit/types.ts";
 import type { IndexView } from "../../storage/flow/verify-index.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
 import type { Alert } from "../../storage/guard-ports.ts";
@@ -26,6 +26,8 @@ export interface WatcherOptions {
   /** In front of the vault and the index, where something is to happen there. */
   readonly vault?: Pick<Vault, "get" | "lock" | "versions">;
   readonly view?: IndexView;
+  /** What others show. */
+  readonly checkpoints?: NonNullable<AuditorParts["checkpoints"]>;
 }
 
 export class Watcher {
@@ -50,7 +52,7 @@ export class Watcher {
   /** A new process on what the store has. What the one before had not written is gone. */
   async start(): Promise<this> {
     const { world } = this;
-    const { settings, index = true, vault, view } = this.#options;
+    const { settings, index = true, vault, view, checkpoints } = this.#options;
     this.#auditor = await Auditor.open(
       {
         vault: vault ?? {
@@ -59,6 +61,7 @@ export class Watcher {
           versions: (prefix, after) => world.vault.versions(prefix, after),
         },
         index: index ? (view ?? indexOf(world)) : null,
+        ...(checkpoints === undefined ? {} : { checkpoints }),
         store: this.store,
         alerts: {
           raise: async (alerts) => {
