@@ -44,25 +44,16 @@ test("a token that cannot write is not ready", async () => {
   assert.equal(ok, false);
 });
 
-test("commits that are not fsynced are reported", async () => {
-  const index = new LibsqlIndex({
-    ...{ url: sqld.url, authToken: sqld.authToken },
-    fetch: async (input, init) => {
-      const response = await fetch(input, init);
-      const answer = await response.text();
-      return new Response(
-        answer.includes('"name":"synchronous"')
-          ? answer.replace('"type":"integer","value":"2"', '"type":"integer","value":"1"')
-          : answer,
-        response,
-      );
-    },
-  });
-  const { problems } = await checkIndex(index);
+test("commits that are not fsynced are reported, and are a finding", async () => {
+  await sqld.setDurability("relaxed");
+  const { problems } = await check(sqld.authToken);
   assert.equal(problems.length, 1);
   assert.match(problems[0]!, /does not fsync/);
-  const [finding] = await checkDatabase(index);
-  assert.equal(finding!.code, "index_not_durable");
+  const index = new LibsqlIndex({ url: sqld.url, authToken: sqld.authToken });
+  const [finding, ...others] = await checkDatabase(index);
+  assert.deepEqual([finding!.code, others], ["index_not_durable", []]);
+  await sqld.setDurability("strong");
+  assert.deepEqual(await checkDatabase(index), []);
 });
 
 test("a database that is away is reported, not thrown", async () => {

@@ -16,6 +16,8 @@ export interface TestSqld {
   readonly dataDir: string;
   /** The process now running; another one after `restart`. */
   pid(): number;
+  /** Sets how its commits are kept, as whoever has the administrator's key can. */
+  setDurability(mode: "strong" | "relaxed"): Promise<void>;
   /** Ends it and removes the folder. */
   stop(): Promise<void>;
   /** SIGKILL; the folder stays as it is. */
@@ -45,6 +47,18 @@ export async function startSqld(encryptionKey: string | null = null): Promise<Te
     readToken: options.keys.readToken,
     dataDir,
     pid: () => server.part.pid,
+    setDurability: async (mode) => {
+      const [namespace] = new URL(server.url).hostname.split(".");
+      const config = `http://127.0.0.1:${options.ports[1]}/v1/namespaces/${namespace}/config`;
+      const authorization = `basic ${options.keys.adminKey}`;
+      const found = (await (await fetch(config, { headers: { authorization } })).json()) as object;
+      const answer = await fetch(config, {
+        method: "POST",
+        headers: { authorization, "content-type": "application/json" },
+        body: JSON.stringify({ ...found, durability_mode: mode }),
+      });
+      if (!answer.ok) throw new Error(`sqld did not set it: ${await answer.text()}`);
+    },
     stop: async () => {
       await server.part.stop();
       await rm(dataDir, { recursive: true });
