@@ -25,7 +25,10 @@ test("flags and files of the guard", async (t) => {
     [/--token is for --instance/, [...keyed, "--token", join(folder, "token")]],
     [/--token: .*cannot be read/, [...keyed, ...instance, "--token", join(folder, "none")]],
     [/--token: .*one token/, [...keyed, ...instance, "--token", join(folder, "token")]],
-    [/INDELIBLE_ALERTS .*alerts\.toml\): webhook\[0\]\.url/, [...keyed, "--alerts", join(folder, "alerts.toml")]],
+    [
+      /INDELIBLE_ALERTS .*alerts\.toml\): webhook\[0\]\.url/,
+      [...keyed, "--alerts", join(folder, "alerts.toml")],
+    ],
   ];
   for (const [message, words] of cases) await assert.rejects(readAsked(words, env), message);
   const asked = await readAsked([...keyed, ...instance, "--every", "60"], env);
