@@ -64,7 +64,9 @@ async function watch(asked: Asked, state: GuardState, options: GuardOptions): Pr
         if (level !== "info") say(`${level}: ${message} ${JSON.stringify(fields)}`);
       },
       conditions: async () => (await shown?.conditions()) ?? [],
-      record: async (run) => say(describe(run)),
+      record: async (run) => {
+        for (const line of linesOf(run)) say(line);
+      },
     },
     {
       ...{ origin, keys, source: "guard", everyMs, minPauseMs: null },
@@ -141,8 +143,11 @@ function covered({ logs, entries, batches, unsealed }: AuditRun["coverage"]): st
   return `${logs} logs, ${entries} entries in ${batches} batches${waiting}`;
 }
 
-function describe(run: AuditRun): string {
-  const unchecked = run.unchecked.map((text) => `; not looked at: ${text}`).join("");
-  const said = `${run.kind} audit ${run.state}: ${covered(run.coverage)}`;
-  return `${said}, findings ${run.finding_count}${unchecked}`;
+/** A pass of the schedule has its line anyway; here is what it has to say beside. */
+function linesOf(run: AuditRun): string[] {
+  const what = `${run.kind} audit`;
+  const notes = run.unchecked.map((text) => `${what}: ${text}`);
+  if (run.kind === "scheduled") return notes;
+  const said = `${what} ${run.state}: ${covered(run.coverage)}, findings ${run.finding_count}`;
+  return [said, ...notes];
 }

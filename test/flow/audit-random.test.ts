@@ -14,7 +14,7 @@ const SEED = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2
 const HISTORIES = 40;
 const STEPS = 40;
 /** A slow machine does fewer histories rather than taking longer. */
-const TIME_MS_MAX = 8_000;
+const TIME_MS_MAX = 5_000;
 
 /** What the auditor does beside a step: how often it is called, how late it is answered, and whether it is started anew. */
 const look = fc.record({

@@ -106,10 +106,19 @@ export class Schedule {
   #late({ unchecked }: AuditRun, tookMs: number): readonly string[] {
     const { everyMs } = this.#context.settings;
     if (tookMs <= everyMs) return unchecked;
-    const hours = (ms: number): string => `${(ms / 3_600_000).toFixed(1)} h`;
     return [
       ...unchecked,
-      `this pass took ${hours(tookMs)}, more than the ${hours(everyMs)} in which everything should be looked at`,
+      `this pass took ${lasted(tookMs)}, more than the ${lasted(everyMs)} in which everything should be looked at`,
     ];
   }
 }
+
+/** `41 s`, `12 min`, `30.0 h`. */
+function lasted(ms: number): string {
+  if (ms < 2 * MINUTE_MS) return `${Math.round(ms / 1_000)} s`;
+  if (ms < 2 * HOUR_MS) return `${Math.round(ms / MINUTE_MS)} min`;
+  return `${(ms / HOUR_MS).toFixed(1)} h`;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
