@@ -27,7 +27,7 @@ export function BytesTab({
         </button>
         <span class="muted">{formatBytes(bytes.length)}, without a newline</span>
       </p>
-      <pre class="bytes">
+      <pre class="bytes" tabIndex={0} role="region" aria-label="Exact bytes">
         <Foreign text={line} />
       </pre>
     </>

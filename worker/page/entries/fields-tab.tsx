@@ -176,7 +176,7 @@ export function ChangesTab({
               <th scope="col">Member</th>
               <th scope="col">Before</th>
               <th scope="col">After</th>
-              <th scope="col" />
+              <th scope="col">What</th>
             </tr>
           </thead>
           <tbody>

@@ -155,7 +155,7 @@ function FaultCard({ log, fault }: { readonly log: string; readonly fault: Fault
         : `entries ${first} to ${last}`;
   return (
     <article class="fault">
-      <h3>
+      <h2>
         <code>{code}</code>{" "}
         {first !== null && first === last ? (
           <Link href={hrefOf({ name: "entries", log, seq: first })}>{where}</Link>
@@ -163,7 +163,7 @@ function FaultCard({ log, fault }: { readonly log: string; readonly fault: Fault
           where
         )}
         <span class="muted"> caught by: {CHECK_WORDS[check]}</span>
-      </h3>
+      </h2>
       {vault !== null || index !== null ? (
         <Sides vault={vault} index={index} />
       ) : (
@@ -186,8 +186,8 @@ function Sides({ vault, index }: { readonly vault: string | null; readonly index
   while (end < most - begin && a.at(-1 - end) === b.at(-1 - end)) end++;
   const side = (title: string, text: string | null) => (
     <div>
-      <h4>{title}</h4>
-      <pre>
+      <h3>{title}</h3>
+      <pre tabIndex={0} role="region" aria-label={title}>
         {text === null ? (
           "–"
         ) : (

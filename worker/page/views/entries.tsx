@@ -133,7 +133,7 @@ function Nothing({ total, to }: { readonly total: number | null; readonly to: nu
 function Pager({ next, shown }: { readonly next: string | null; readonly shown: EntriesShown }) {
   const here = hrefHere;
   return (
-    <nav class="row pager" aria-label="Pages">
+    <nav class="row pager" aria-label="More entries">
       {query.value.has("cursor") && <Link href={here({ cursor: null })}>⇤ First page</Link>}
       {shown.isAnchored && !query.value.has("cursor") && (
         <button type="button" onClick={shown.toTop}>

@@ -55,7 +55,7 @@ export function Seals({ log }: { readonly log: string }) {
                   </th>
                   <th scope="col">Lock, read from the store by version id</th>
                   <th scope="col">Checked</th>
-                  <th scope="col" />
+                  <th scope="col">Do</th>
                 </tr>
               </thead>
               <tbody>
@@ -70,7 +70,7 @@ export function Seals({ log }: { readonly log: string }) {
               </tbody>
             </table>
           </div>
-          <nav class="row pager" aria-label="Pages">
+          <nav class="row pager" aria-label="More seals">
             {cursor !== null && <Link href={hrefOf({ name: "seals", log })}>⇤ Newest</Link>}
             {page.value?.next_cursor && (
               <Link href={hrefOf({ name: "seals", log }, { cursor: page.value.next_cursor }, true)}>
@@ -134,7 +134,7 @@ function SealRow({ log, seal, onState }: SealRowProps) {
           <Copy
             text={seal.version_id}
             what="Copy version"
-            label={`Copy the version id of seal ${seal.first}`}
+            label={`Copy version id of seal ${seal.first}`}
           />
         </span>
       </td>
