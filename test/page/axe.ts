@@ -1,15 +1,13 @@
 /** axe-core on what a page shows now. Evaluated, not added as a script: the page's own policy refuses that. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import axeCore from "axe-core";
 import type { Page } from "playwright-core";
 
-const SOURCE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 /** What is wrong, a line each: rule, number of elements, the first of them. */
 export async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(SOURCE);
+  await page.evaluate(axeCore.source);
   return page.evaluate<string[]>(
     `axe.run(document, { runOnly: ${JSON.stringify(TAGS)} }).then(({ violations }) =>
       violations.map(({ id, nodes }) => id + " " + nodes.length + " " + nodes[0].target.join(" ")))`,
