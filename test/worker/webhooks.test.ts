@@ -207,7 +207,7 @@ test("channels of the operator's file are listed and tested, and not changed her
 });
 
 test("what is wrong is named by its place, and nothing is written", async (t) => {
-  const { send, records } = await open(t);
+  const { send, records, store } = await open(t);
   for (const [body, pointer] of [
     [{}, "/url"],
     [{ url: "ftp://example.org" }, "/url"],
@@ -227,6 +227,8 @@ test("what is wrong is named by its place, and nothing is written", async (t) =>
   for (let i = 0; i < 20; i++) await send("POST", "", { url: "https://example.org/" });
   const { detail } = await problemIn(await send("POST", "", { url: "https://example.org/" }));
   assert.match(detail, /there are 20 already/);
+  const kept = [...store.records.keys()].filter((key) => key.startsWith("webhooks/secrets/"));
+  assert.equal(kept.length, 20, "nothing is kept of what was refused");
 });
 
 test("private addresses are refused unless the configuration allows them", async () => {
@@ -287,4 +289,25 @@ test("where two people are required, silence needs both of them", async () => {
   assert.equal(response.status, 202);
   const listed = await fake.services.webhooks.list();
   assert.equal(listed.ok && listed.value.length, 1);
+});
+
+test("what was approved or written elsewhere is followed within seconds", async (t) => {
+  const clock = { ms: Date.now() };
+  const { receiver, keeper, records, ask, store } = await open(t, clock);
+  const { id } = await ask("POST", "", { url: receiver.url });
+  const by = { by: "token:second" } as Parameters<typeof records.changeWebhook>[0];
+  await records.changeWebhook(by, {
+    action: "webhook.changed",
+    fields: { id, severity: "critical" },
+  });
+  clock.ms += 3_000;
+  await keeper.raise([makeAlert("w", { severity: "warning" })]);
+  await keeper.run();
+  assert.equal(receiver.got.length, 0);
+  await records.changeWebhook(by, { action: "webhook.deleted", fields: { id } });
+  clock.ms += 3_000;
+  await keeper.raise([makeAlert("c")]);
+  await keeper.run();
+  assert.equal(receiver.got.length, 0);
+  assert.ok(![...store.records.keys()].some((key) => key.includes(id)));
 });

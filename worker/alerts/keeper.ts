@@ -26,7 +26,7 @@ import type {
   WebhooksApi,
 } from "./api.ts";
 import type { FileChannel } from "./file-channels.ts";
-import { answer, unknown, valueOf, wrong } from "./refused.ts";
+import { answer, isRefusal, unknown, valueOf, wrong } from "./refused.ts";
 import { deliveryState, fileStatus, webhookStatus } from "./status.ts";
 import { Targets, type Target } from "./targets.ts";
 
@@ -105,7 +105,13 @@ export class AlertKeeper implements AlertSink, WebhooksApi {
       const secret = format === "standard" ? await this.#newSecret(id, 0) : null;
       const address = new URL(target.url).origin;
       const change = { ...fields, id, address, target_sha256: hash };
-      const made = await this.#change(by, { action: "webhook.created", fields: change });
+      const made = await this.#change(by, { action: "webhook.created", fields: change }).catch(
+        async (error: unknown) => {
+          // Where it is not known whether it was written, what it takes is kept.
+          if (isRefusal(error)) await this.#targets.forget(id);
+          throw error;
+        },
+      );
       if ("approval" in made) throw new Error("a new webhook needs no approval");
       return { webhook: await this.#statusOf(id), secret, sealed: made.sealed };
     });

@@ -12,6 +12,13 @@ class Refused extends Error {
   }
 }
 
+/** The ledger said no: nothing was written. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Refused && REFUSALS.includes(error.problem.code);
+}
+
+const REFUSALS: readonly Problem["code"][] = ["invalid_request", "unauthenticated", "forbidden"];
+
 export function wrong(pointer: string, detail: string): Refused {
   const errors = pointer === "" ? {} : { errors: [{ pointer, detail }] };
   const words = pointer === "" ? detail : `${pointer}: ${detail}`;

@@ -78,6 +78,19 @@ export class Targets {
     await this.#store.write(new Map([[secretsKey(id), [...kept, ...old] as unknown as Json]]));
   }
 
+  /** All of one that was never made. */
+  async forget(id: string): Promise<void> {
+    const changes = new Map<string, Json | null>();
+    await this.#forgetAll(id, changes);
+    await this.#store.write(changes);
+  }
+
+  async #forgetAll(id: string, changes: Map<string, Json | null>): Promise<void> {
+    changes.set(secretsKey(id), null);
+    const targets = await this.#store.list(targetsOf(id), { limit: TARGETS_LISTED_MAX });
+    for (const key of targets.keys()) changes.set(key, null);
+  }
+
   /** What `_system` said last; for when it cannot be asked. */
   async known(): Promise<readonly WebhookRecord[]> {
     return ((await this.#store.get(KNOWN_KEY)) ?? []) as unknown as readonly WebhookRecord[];
@@ -90,11 +103,7 @@ export class Targets {
     const ids = new Set(records.map(({ id }) => id));
     const gone = before.filter(({ id }) => !ids.has(id)).map(({ id }) => id);
     const changes = new Map<string, Json | null>([[KNOWN_KEY, records as unknown as Json]]);
-    for (const id of gone) {
-      changes.set(secretsKey(id), null);
-      const targets = await this.#store.list(targetsOf(id), { limit: TARGETS_LISTED_MAX });
-      for (const key of targets.keys()) changes.set(key, null);
-    }
+    for (const id of gone) await this.#forgetAll(id, changes);
     await this.#forgetUnused(records, changes);
     await this.#store.write(changes);
     return gone;
