@@ -23,6 +23,7 @@ import { CompactTree } from "../../storage/log/tree.ts";
 import { S3Client, type S3Request } from "../../storage/vault/client.ts";
 import { putRequest } from "../../storage/vault/vault.ts";
 import { sha256 } from "../e2e/sha256.ts";
+import type { ClockProxy } from "../parts/clock-proxy.ts";
 import type { OpenMinio } from "../vault/open-minio.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -32,9 +33,11 @@ const REPLICA = { "x-amz-replication-status": "REPLICA" };
 export class Attacker {
   readonly #s3: S3Client;
   readonly #minio: OpenMinio;
+  readonly #way: ClockProxy;
   readonly #dataDir: string;
 
-  constructor(minio: OpenMinio, dataDir: string) {
+  constructor(minio: OpenMinio, way: ClockProxy, dataDir: string) {
+    this.#way = way;
     this.#s3 = new S3Client(minio.root);
     this.#minio = minio;
     this.#dataDir = dataDir;
@@ -102,6 +105,11 @@ export class Attacker {
   async destroy(log: string, first: number): Promise<void> {
     const { key, versionId } = this.sealed(log, first);
     await this.#send({ method: "DELETE", key, query: { versionId }, headers: REPLICA }, 204);
+  }
+
+  /** Locks end by the store's clock, so it is moved ahead (T13). */
+  moveClock(ms: number): void {
+    this.#way.shiftMs = ms;
   }
 
   /** From now on the worker may what a plain writer may, and so may who has its key. */

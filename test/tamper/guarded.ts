@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call } from "../e2e/client.ts";
 import { makeLog, makeToken } from "../e2e/tokens.ts";
+import type { ClockProxy } from "../parts/clock-proxy.ts";
 import type { OpenMinio } from "../vault/open-minio.ts";
 
 /** Looks again a second after it looked. Nothing is sealed unless it is asked for. */
@@ -36,9 +37,9 @@ export interface Guarded {
 }
 
 /** What an instance is given to use a store of somebody else's. */
-export function storeEnv(minio: OpenMinio): Record<string, string> {
+function storeEnv(minio: OpenMinio, way: ClockProxy): Record<string, string> {
   return {
-    INDELIBLE_S3_ENDPOINT: minio.worker.endpoint,
+    INDELIBLE_S3_ENDPOINT: way.endpoint,
     INDELIBLE_S3_BUCKET: minio.worker.bucket,
     INDELIBLE_S3_ACCESS_KEY: minio.worker.accessKey,
     INDELIBLE_S3_SECRET_KEY: minio.worker.secretKey,
@@ -46,8 +47,12 @@ export function storeEnv(minio: OpenMinio): Record<string, string> {
   };
 }
 
-export async function startGuarded(minio: OpenMinio, logs: readonly string[]): Promise<Guarded> {
-  const instance = await startInstance({ env: { ...EAGER, ...storeEnv(minio) } });
+export async function startGuarded(
+  minio: OpenMinio,
+  way: ClockProxy,
+  logs: readonly string[],
+): Promise<Guarded> {
+  const instance = await startInstance({ env: { ...EAGER, ...storeEnv(minio, way) } });
   const { admin } = instance.tokens;
   for (const name of logs) await makeLog(instance.url, admin, { name });
   const rights = { roles: ["writer", "auditor"], logs: ["*"] } as const;

@@ -87,6 +87,11 @@ const INDEX_ACTS: readonly Act[] = [
 
 const VAULT_ACTS: readonly Act[] = [
   {
+    ...{ what: "the store's clock is moved ahead by 10 minutes", log: null },
+    commit: (attacker) => attacker.moveClock(10 * 60_000),
+    ...{ codes: ["clock_skew"], place: object("vault") },
+  },
+  {
     ...{ what: "the lock is taken off a sealed version", log: "vault" },
     commit: (attacker) => attacker.unlock("vault", 0),
     ...{ codes: ["lock_missing"], place: object(slotName("vault", 0)) },
