@@ -67,6 +67,7 @@ const KEYS = [
   "GATEWAY_LISTEN",
   "GATEWAY_UPSTREAM",
   "ALERTS",
+  "TRY_IT",
   "TWO_PERSON",
   "APPROVAL_HOURS",
   "RATE_PER_TOKEN",
@@ -146,6 +147,7 @@ export function readCommand(
       twoPerson: readSwitch(settings, "TWO_PERSON"),
       approvalHours:
         settings.integer("APPROVAL_HOURS", 1, APPROVAL_HOURS_MAX) ?? DEFAULTS.APPROVAL_HOURS,
+      tryIt: readSwitch(settings, "TRY_IT", "on"),
       indexEncryption: readSwitch(settings, "INDEX_ENCRYPTION", "on"),
       systemRetentionDays: readSystemRetention(settings, s3 !== null),
       trustedProxies: readNetworks(settings, "TRUSTED_PROXIES"),

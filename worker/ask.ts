@@ -19,6 +19,9 @@ import type { ProblemError } from "./problem.ts";
 import type { SearchParts } from "./search/parts.ts";
 import type { Query } from "./query.ts";
 
+/** What Try it asks of the attacker, and its answer as it came. */
+export type Cheat = (wanted: { readonly way: string; readonly seq: number }) => Promise<Response>;
+
 /** What stands behind the HTTP side. Made anew for each request where a part may not be shared by several. */
 export interface Services {
   readonly ledger: LedgerApi;
@@ -36,6 +39,8 @@ export interface Services {
   readonly admitted: AdmitCache;
   /** Checks tokens of issuers; `null` where nobody's sign-ins are taken. */
   readonly signIn: SignIn | null;
+  /** Asks the attacker of Try it; `null` where there is none, as in production. */
+  readonly cheat: Cheat | null;
   /** Sessions of the page. */
   readonly sessions: SessionStore;
   /** What the ledger said of its readiness a moment ago; one for all requests. */

@@ -16,6 +16,9 @@ export interface Env {
   readonly AUDITOR: DurableObjectNamespace;
   /** The way out that refuses loopback and private addresses; not there on an edge. */
   readonly OUTSIDE?: Fetcher;
+  /** The attacker of Try it, and its secret; only where an instance is tried out. */
+  readonly CHEATER?: Fetcher;
+  readonly INDELIBLE_CHEATER_SECRET?: string;
   /** A folder for verifier keys; not there on an edge. */
   readonly VKEYS?: Fetcher;
   /** The supervisor, which tells people by the channels of the operator's file; not there on an edge. */

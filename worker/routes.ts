@@ -7,6 +7,7 @@ import type { Recorded } from "./access-record.ts";
 import type { Ask } from "./ask.ts";
 import { getAudit, listAudits, listFindings, requestAudit } from "./routes/audits.ts";
 import { decideApproval, listApprovals } from "./routes/approvals.ts";
+import { cheatNow } from "./routes/cheats.ts";
 import { answerDescription } from "./openapi/document.ts";
 import { append } from "./routes/append.ts";
 import { getEntry, listEntries } from "./routes/entries.ts";
@@ -105,6 +106,7 @@ export const ROUTES: readonly Route[] = [
   route("DELETE", "/v1/tokens/:id", ADMIN, "no read", revokeToken),
   route("GET", "/v1/approvals", ADMIN, "approvals.list", listApprovals, ["state"]),
   route("POST", "/v1/approvals/:id", ADMIN, "no read", decideApproval),
+  route("POST", "/v1/logs/:log/cheats", { for: "log", roles: ["admin"] }, "no read", cheatNow),
   route("GET", "/v1/session", ANYONE, "no read", getSession),
   route("POST", "/v1/session", ANYONE, "no read", signIn),
   route("DELETE", "/v1/session", ANYONE, "no read", signOut),

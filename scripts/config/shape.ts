@@ -78,6 +78,8 @@ export interface Config {
   readonly alerts: AlertSettings | null;
   /** Whether calls to issuers and webhooks may go to loopback and private addresses, and without TLS. */
   readonly privateAddressesAllowed: boolean;
+  /** Whether Try it may cheat on the log `demo`, where the instance is one that is tried out (`parts/cheater.ts`). */
+  readonly tryIt: boolean;
   /** What lowers a guard needs a second administrator. */
   readonly twoPerson: boolean;
   /** How long a change waits for its approval. */

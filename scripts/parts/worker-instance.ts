@@ -9,6 +9,7 @@ import { MinioVault } from "../../storage/vault/vault.ts";
 import { type AlertDesk, openAlertDesk } from "../alerts/desk.ts";
 import { type Config, ConfigError } from "../config.ts";
 import { bundleWorker } from "./bundle.ts";
+import { cheatingAllowed, startCheater } from "./cheater.ts";
 import type { DataFolder } from "./data-folder.ts";
 import type { Identity } from "./identity.ts";
 import { urlOf } from "./listener.ts";
@@ -57,6 +58,7 @@ export async function startInstance(
   const vault = new MinioVault(stores.vault);
   await assertOwnVault(vault, identity.origin, logKeys, logKeyPath(data));
   await migrateIndex(config, stores);
+  const cheater = cheatingAllowed(config) ? await startCheater(data.dir, stores) : null;
 
   const desk =
     config.alerts && (await openAlertDesk(config.alerts, config.privateAddressesAllowed));
@@ -76,8 +78,12 @@ export async function startInstance(
       secrets: {
         ...workerSecrets(config, identity, stores, operatorSecret),
         ...(desk && { INDELIBLE_ALERT_SECRET: desk.secret }),
+        ...(cheater && { INDELIBLE_CHEATER_SECRET: cheater.secret }),
       },
-      externals: desk === null ? {} : { ALERT_DESK: desk.address },
+      externals: {
+        ...(desk && { ALERT_DESK: desk.address }),
+        ...(cheater && { CHEATER: cheater.address }),
+      },
       mark: data.partMark,
       onLine: (line) => workerLog.line(line),
       onSpawn: (part) => data.recordPart("workerd", part.pid),
@@ -128,6 +134,7 @@ export async function startInstance(
     link: () => linkTo(new Operator(worker.operatorPort, operatorSecret), url, identity.tokens),
     stop: async () => {
       stopping = true;
+      cheater?.stop();
       tls?.stop();
       await unshareOperator(data.dir);
       await drain(new Operator(worker.operatorPort, operatorSecret), say);

@@ -65,6 +65,8 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /v1/approvals": { may: ["admin"], status: 200, anyLog: true },
   // There is none with the id of a token; who administers everything is told so.
   "POST /v1/approvals/:id": { may: [], status: 404, body: () => ({ decision: "refuse" }) },
+  // For the log demo alone.
+  "POST /v1/logs/:log/cheats": { may: [], status: 403 },
   "GET /v1/session": { may: ROLES, status: 200, anyLog: true, open: true },
   // Not from anywhere but the page, whatever the token.
   "POST /v1/session": { may: ROLES, status: 403, anyLog: true, open: true, body: () => ({}) },

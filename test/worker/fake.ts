@@ -74,6 +74,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
     admitted: new AdmitCache(),
     signIn: null,
+    cheat: null,
     sessions: new SessionBook(memoryRecords(), "now"),
     readiness: new ReadinessCache(),
     http: new HttpMetrics(),

@@ -4,6 +4,7 @@ import { ARRAY_EVENTS_MAX } from "../events.ts";
 import { METRICS_TYPE } from "../metrics.ts";
 import { AuditRequestShape } from "../routes/audits.ts";
 import { DecisionShape } from "../routes/approvals.ts";
+import { CheatShape } from "../routes/cheats.ts";
 import { LogChangeShape, NewLogShape } from "../routes/logs.ts";
 import { SignInShape } from "../routes/session.ts";
 import { NewTokenShape, RotationShape } from "../token-shape.ts";
@@ -169,6 +170,13 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
     answers: {
       200: json(objectWith({ approval: ref("Approval"), sealed: { type: "boolean" } })),
     },
+  },
+  "POST /v1/logs/:log/cheats": {
+    id: "cheat",
+    summary:
+      "Try it: only on an instance that is tried out, and only for the log demo; elsewhere 404",
+    body: json(schemaOf(CheatShape)),
+    answers: { 200: json({ type: "object" }) },
   },
   "GET /v1/session": {
     id: "getSession",

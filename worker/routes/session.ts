@@ -7,6 +7,7 @@ import { answer, answerJson } from "../answer.ts";
 import { principalOf, type Ask } from "../ask.ts";
 import type { Principal } from "../ledger-api.ts";
 import { ProblemError, valueOf } from "../problem.ts";
+import { CHEAT_LOG, CHEAT_WAYS } from "./cheats.ts";
 import { assertFromPage, clearCookie, sessionOf, setCookie } from "../session/cookie.ts";
 import { makeSecret, secretHash } from "../session/secret.ts";
 import { readShape } from "../shape.ts";
@@ -99,7 +100,7 @@ async function answerSession(
       expires_at: expiresAt,
     })),
     logs: logs.filter(({ roles }) => roles.length > 0),
-    cheats: null,
+    cheats: services.cheat === null ? null : { log: CHEAT_LOG, ways: CHEAT_WAYS },
   };
   return answerJson(requestId, 200, body, headers);
 }
