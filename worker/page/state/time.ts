@@ -49,6 +49,7 @@ const UNITS: readonly (readonly [seconds: number, one: string])[] = [
 /** `3 minutes`, in the largest unit of which there are at least two, or one. */
 export function formatSpan(ms: number): string {
   const seconds = Math.abs(ms) / 1_000;
+  if (seconds < 1) return `${Math.round(Math.abs(ms))} ms`;
   const [size, one] = UNITS.find(([size]) => seconds >= size) ?? [1, "second"];
   const count = Math.round(seconds / size);
   return `${formatCount(count)} ${one}${count === 1 ? "" : "s"}`;

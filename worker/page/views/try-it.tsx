@@ -323,7 +323,7 @@ function Report({ report: { did, refused, said } }: { readonly report: CheatRepo
       <pre>{did.join("\n")}</pre>
       <p>
         {refused ? (
-          <Badge tone="plain" sign="⛔">
+          <Badge tone="plain" sign="✕">
             refused
           </Badge>
         ) : (
