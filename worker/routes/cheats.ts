@@ -24,7 +24,7 @@ export async function cheatNow(ask: Ask): Promise<Response> {
   }
   if (cheat === null) throw new ProblemError("route_unknown", "nothing lives at this address");
   const response = await cheat(await readShape(ask.request, CheatShape));
-  const report = (await response.json()) as { detail?: string };
+  const report = JSON.parse(await response.text()) as { detail?: string };
   if (response.ok) return answerJson(ask.requestId, 200, report);
   throw new ProblemError("invalid_request", report.detail ?? "the attacker would not do it");
 }

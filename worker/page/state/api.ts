@@ -21,7 +21,7 @@ export class ApiProblem extends Error {
   }
 }
 
-export const PAGE_HEADER = "x-indelible-page";
+const PAGE_HEADER = "x-indelible-page";
 
 interface Call {
   readonly method?: string;
@@ -90,11 +90,6 @@ export async function getLines(path: string, signal?: AbortSignal): Promise<stri
 
 export async function getText(path: string, signal?: AbortSignal): Promise<string> {
   return (await call(path, { accept: "*/*", ...(signal === undefined ? {} : { signal }) })).text();
-}
-
-export async function getBytes(path: string, signal?: AbortSignal): Promise<Uint8Array> {
-  const response = await call(path, { accept: "*/*", ...(signal === undefined ? {} : { signal }) });
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 /** Sends something; the answer as JSON, null where it has no body. */
