@@ -34,6 +34,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     privateAddressesAllowed: false,
     tls: null,
     corsOrigins: [],
+    tryIt: true,
     twoPerson: false,
     approvalHours: 24,
     limits: {},
