@@ -5,8 +5,12 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
+import { readTokenIdentities } from "../../scripts/parts/identity.ts";
+import { Operator, readOperator } from "../../scripts/parts/operator.ts";
+import { linkTo } from "../../scripts/parts/page-link.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
-import { openBrowser, visit } from "./browser.ts";
+import { assertAccessible } from "./axe.ts";
+import { openBrowser, visit, type Visit, type VisitOptions } from "./browser.ts";
 
 let instance: TestInstance;
 let browser: Browser;
@@ -85,4 +89,83 @@ test("the policy is the one that is promised, and holds", async () => {
   assert.equal((await violations()).length, 1);
   assert.equal(await page.evaluate("window.pwn"), undefined);
   await close();
+});
+
+/** Signed in with a token, at an address. */
+async function open(path: string, options: VisitOptions = {}, token?: string): Promise<Visit> {
+  const { url, tokens } = instance;
+  const visited = await visit(browser, url, options);
+  await visited.page.goto(url + path);
+  await visited.page.getByLabel("Token").fill(token ?? tokens.demo);
+  await visited.page.getByRole("button", { name: "Sign in" }).click();
+  return visited;
+}
+
+test("a tab that one may not use is not there", async () => {
+  const { page, close, assertQuiet } = await open("/", {}, instance.tokens.admin);
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  const tabs = await page.getByRole("navigation").getByRole("link").allInnerTexts();
+  assert.deepEqual(tabs, ["Overview", "Verify", "Access"]);
+  await assertQuiet();
+  await close();
+});
+
+test("a cheat is tried, caught with the entry's number, and repaired", async () => {
+  const visited = await visit(browser, instance.url);
+  const { page } = visited;
+  await page.goto(await linkOf());
+  await page.getByRole("link", { name: "Try it" }).first().click();
+  const press = (name: string) => page.getByRole("button", { name, exact: true }).press("Enter");
+  await press("Append it");
+  await press("Seal now");
+  await press("Verify here");
+  await page.getByText("1 of 1 sealed entries hold").waitFor();
+  for (const [way, words] of [
+    ["As the app", "entries are never changed"],
+    ["As the store’s user", "AccessDenied"],
+  ] as const) {
+    await press(way);
+    await page.getByText(words).waitFor();
+  }
+  await press("As the DBA");
+  await press("Verify again");
+  await page.getByText("entry_altered at entry 0").waitFor();
+  await press("Repair from the vault");
+  await page.getByRole("heading", { name: "You cheated, and it was noticed" }).waitFor();
+  await page.getByText("1 of 1 sealed entries hold").waitFor();
+  await assertAccessible(page, "Try it at its end");
+  await visited.assertQuiet();
+  await visited.close();
+});
+
+/** A new link, as `npm run link` makes it. */
+async function linkOf(): Promise<string> {
+  const { port, secret } = (await readOperator(instance.dataDir))!;
+  const tokens = (await readTokenIdentities(instance.dataDir))!;
+  return linkTo(new Operator(port, secret), instance.url, tokens);
+}
+
+test("axe finds nothing, narrow or wide, light or dark", async () => {
+  const visited = await visit(browser, instance.url);
+  const { page } = visited;
+  await page.goto(await linkOf());
+  await page.getByRole("heading", { name: "Newest entries" }).waitFor();
+  for (const [path, heading] of [
+    ["/", "Newest entries"],
+    ["/audits", "Runs"],
+    ["/access", "Tokens"],
+    ["/try", "Append"],
+  ] as const) {
+    await page.goto(instance.url + path);
+    await page.getByRole("heading", { name: heading }).waitFor();
+    for (const width of [360, 768, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await assertAccessible(page, `${path} ${width} ${colorScheme}`);
+      }
+    }
+  }
+  await visited.assertQuiet();
+  await visited.close();
 });
