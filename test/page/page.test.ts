@@ -115,11 +115,12 @@ test("a cheat is tried, caught with the entry's number, and repaired", async () 
   const { page } = visited;
   await page.goto(await linkOf());
   await page.getByRole("link", { name: "Try it" }).first().click();
+  const check = page.getByRole("region", { name: "The check" });
   const press = (name: string) => page.getByRole("button", { name, exact: true }).press("Enter");
   await press("Append it");
   await press("Seal now");
   await press("Verify here");
-  await page.getByText("1 of 1 sealed entries hold").waitFor();
+  await check.getByText("1 of 1 sealed entries hold").waitFor();
   for (const [way, words] of [
     ["As the app", "entries are never changed"],
     ["As the store’s user", "AccessDenied"],
@@ -129,10 +130,10 @@ test("a cheat is tried, caught with the entry's number, and repaired", async () 
   }
   await press("As the DBA");
   await press("Verify again");
-  await page.getByText("entry_altered at entry 0").waitFor();
+  await check.getByText("entry_altered at entry 0").waitFor();
   await press("Repair from the vault");
   await page.getByRole("heading", { name: "You cheated, and it was noticed" }).waitFor();
-  await page.getByText("1 of 1 sealed entries hold").waitFor();
+  await check.getByText("1 of 1 sealed entries hold").waitFor();
   await assertAccessible(page, "Try it at its end");
   await visited.assertQuiet();
   await visited.close();
