@@ -13,6 +13,7 @@ export interface TestSqld {
   readonly authToken: string;
   readonly ddlToken: string;
   readonly readToken: string;
+  readonly searchToken: string;
   readonly dataDir: string;
   /** The process now running; another one after `restart`. */
   pid(): number;
@@ -45,6 +46,7 @@ export async function startSqld(encryptionKey: string | null = null): Promise<Te
     authToken: options.keys.authToken,
     ddlToken: options.keys.ddlToken,
     readToken: options.keys.readToken,
+    searchToken: options.keys.searchToken,
     dataDir,
     pid: () => server.part.pid,
     setDurability: async (mode) => {

@@ -5,6 +5,8 @@ import type { Ask } from "../ask.ts";
 import type { Readiness } from "../ledger-api.ts";
 import { valueOf } from "../problem.ts";
 import { METRICS_TYPE } from "../metrics.ts";
+import { searchMetrics } from "../search/metrics.ts";
+import { proposals } from "../search/parts.ts";
 
 const READY_RETRY_SECONDS = "1";
 
@@ -36,9 +38,12 @@ export async function metrics(ask: Ask): Promise<Response> {
   });
   const told = webhooks.list().then(valueOf);
   const guard = Promise.all([auditor.stats().catch(() => null), told.catch(() => null)]);
+  const keeper = ask.services.search()?.keeper;
+  const searchStatus = (keeper?.status() ?? Promise.resolve(null)).catch(() => null);
   const texts = await Promise.all([
     ledger.metrics(),
     guard.then(([stats, channels]) => auditMetrics(stats, channels, nowMs())),
+    searchStatus.then((status) => searchMetrics(status, proposals.false)),
     here,
   ]);
   return answer(ask.requestId, 200, texts.join(""), { "content-type": METRICS_TYPE });
