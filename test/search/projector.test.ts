@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { encodeUtf8, toHex } from "../../storage/log/bytes.ts";
-import { leafHash, ZERO_HASH, type Head } from "../../storage/log/hash.ts";
+import { leafHash, ZERO_HASH } from "../../storage/log/hash.ts";
 import { EVERYTHING, type Filter } from "../../storage/log/filter.ts";
 import { SearchFinder } from "../../storage/search/find.ts";
 import { Projector } from "../../storage/search/projector.ts";
@@ -65,7 +65,7 @@ function projectorOf(desk: Desk): Projector {
   return new Projector({
     tables: desk.tables,
     index: { chunks: (log, range) => desk.index.chunks(log, range) },
-    heads: async () => (await desk.index.heads()) as ReadonlyMap<string, Head>,
+    heads: () => desk.index.heads(),
     pause: async () => {},
   });
 }
