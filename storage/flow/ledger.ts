@@ -369,6 +369,8 @@ export class Ledger {
   /** The first batch of a log is put only after the batch of `_system` that holds its `log.created`. */
   async #sealBirth(state: LogState): Promise<void> {
     const system = await this.open(SYSTEM_LOG);
+    // Perhaps it is not by this log key: what that signed first, nobody who verifies would take for true.
+    if (system.frozen !== null) throw frozenRefusal(system.frozen);
     const created = this.directory.logs.get(state.name)?.seq;
     if (created === undefined) throw new Refusal("log_unknown", `${state.name} is not in _system`);
     if (system.sealed.size > created) return;

@@ -38,13 +38,17 @@ const READ: readonly RoleName[] = ["reader", "auditor"];
 const EXPECTED: Readonly<Record<string, Expected>> = {
   "POST /v1/logs/:log/entries": { may: ["writer"], status: 201, body: () => EVENT },
   "GET /v1/logs/:log/entries": { may: READ, status: 200 },
+  "GET /v1/logs/:log/stats": { may: READ, status: 200 },
+  "GET /v1/entries": { may: READ, status: 200, anyLog: true },
   "GET /v1/logs/:log/entries/:seq": { may: READ, status: 200 },
   // Entry 0 was written by the very token that tries.
   "GET /v1/logs/:log/entries/:seq/proof": { may: [...READ, "writer"], status: 200 },
   "GET /v1/logs/:log/checkpoint": { may: READ, status: 200 },
   "GET /v1/logs/:log/consistency": { may: READ, status: 200 },
+  "GET /v1/logs/:log/export": { may: ["auditor"], status: 200 },
   "GET /v1/logs/:log/seals": { may: ["auditor"], status: 200 },
   "GET /v1/logs/:log/seals/:first": { may: ["auditor"], status: 200 },
+  "GET /v1/logs/:log/seals/:first/lock": { may: ["auditor"], status: 200 },
   "POST /v1/logs/:log/seal": { may: ["auditor", "admin"], status: 200 },
   "GET /v1/logs/:log": { may: ROLES, status: 200 },
   "PATCH /v1/logs/:log": { may: ["admin"], status: 200, body: () => ({ description: "changed" }) },
@@ -65,6 +69,11 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   "GET /v1/approvals": { may: ["admin"], status: 200, anyLog: true },
   // There is none with the id of a token; who administers everything is told so.
   "POST /v1/approvals/:id": { may: [], status: 404, body: () => ({ decision: "refuse" }) },
+  "POST /v1/audits": { may: ["auditor"], status: 202, body: (log) => ({ log }) },
+  "GET /v1/audits": { may: ["auditor"], status: 200, anyLog: true },
+  // There is none of this name.
+  "GET /v1/audits/:audit": { may: ["auditor"], status: 404, anyLog: true },
+  "GET /v1/findings": { may: ["auditor"], status: 200, anyLog: true },
   // For the log demo alone.
   "POST /v1/logs/:log/cheats": { may: [], status: 403 },
   "GET /v1/session": { may: ROLES, status: 200, anyLog: true, open: true },
@@ -74,6 +83,14 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   // For administrators of everything.
   "GET /v1/sessions": { may: [], status: 200 },
   "DELETE /v1/sessions/:id": { may: [], status: 204 },
+  "POST /v1/webhooks": { may: [], status: 201, body: () => ({ url: "https://example.org/" }) },
+  "GET /v1/webhooks": { may: [], status: 200 },
+  "PATCH /v1/webhooks/:id": { may: [], status: 200, body: () => ({ description: "changed" }) },
+  "DELETE /v1/webhooks/:id": { may: [], status: 204 },
+  "POST /v1/webhooks/:id/rotate": { may: [], status: 200, body: () => ({}) },
+  "POST /v1/webhooks/:id/test": { may: [], status: 200 },
+  "GET /v1/webhooks/:id/deliveries": { may: [], status: 200 },
+  "POST /v1/webhooks/:id/redeliver": { may: [], status: 200 },
   "GET /tlog/:log/checkpoint": { may: READ, status: 200 },
   "GET /tlog/:log/tile/:rest{.+}": { may: READ, status: 200 },
   "GET /healthz": { may: ROLES, status: 200, anyLog: true, open: true },

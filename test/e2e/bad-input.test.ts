@@ -267,7 +267,7 @@ test("places that are not there: a log within the patterns, one outside, a seq, 
   }
   assertProblem(await get("/v1/logs/demo/seals/0"), 404, "seal_unknown");
   assertProblem(await get("/v1/logs/demo/seals/x"), 400, "invalid_request");
-  for (const path of ["/", "/v1", "/v2/logs", "/v1/logs/demo/entries/", "/v1/logs/demo/x"]) {
+  for (const path of ["/nothere", "/v1", "/v2/logs", "/v1/logs/demo/entries/", "/v1/logs/demo/x"]) {
     assertProblem(await get(path), 404, "route_unknown");
   }
 });

@@ -9,11 +9,12 @@ import { join } from "node:path";
 import test from "node:test";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { holdTogether, keysOf } from "./checkpoints.ts";
-import { readWholeLog } from "./client.ts";
+import { call, readWholeLog } from "./client.ts";
 import { runCommand, verify } from "./command.ts";
 import { appendTo, LOG, notices, untilTaking } from "./moments.ts";
 import { listSeals, sealNow } from "./sealing.ts";
 import { makeToken } from "./tokens.ts";
+import { until } from "./until.ts";
 
 const NEVER = { INDELIBLE_SEAL_SECONDS: "600" };
 const NAMES_THE_COMMAND = /npm run recover -- --new-log-key/;
@@ -37,6 +38,11 @@ test("a lost log key is replaced, and nothing that was acknowledged is lost", as
   await sealNow(first.url, LOG, token);
   await append(first, 2);
   const before = await readWholeLog(first.url, LOG, token);
+  // A log that has entries and no batch: with a wrong key in the folder it must not get its first.
+  await until("the read is on record", async () => {
+    const reply = await call(first.url, "/v1/logs/_access", { token: first.tokens.admin });
+    return reply.json<{ size: number }>().size > 0;
+  });
   const oldKeys = await keysOf(dataDir, LOG);
   const oldSystemVkey = await readFile(path("vkeys", "_system.vkey"), "utf8");
   const oldVkey = await readFile(path("vkeys", `${LOG}.vkey`), "utf8");

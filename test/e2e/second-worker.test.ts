@@ -234,6 +234,7 @@ test("two workers append to one log at once: no gap, no fork, no double, nothing
   // One dies; the other goes on alone.
   await first.killSupervisor();
   await first.kill("workerd");
+  await first.kill("sqld");
   const { first: seq } = await acknowledged(second, token, "alone");
   assert.equal(seq, log.lines.length);
   assert.equal((await readWholeLog(second.url, LOG, token)).lines.length, log.lines.length + 1);
