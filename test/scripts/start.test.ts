@@ -3,7 +3,7 @@
  * left behind, whoever ends whom.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -109,7 +109,7 @@ test("a first start that is killed at any moment is completed by the next", asyn
   await instance.stop();
 });
 
-test("stores of one's own are used as they are, and nothing local is started for them", async () => {
+test("stores of one's own are used as they are, and nothing local but the search tables is beside them", async () => {
   const [minio, sqld] = await Promise.all([startMinio(), startSqld()]);
   const instance = await startInstance({
     env: {
@@ -125,7 +125,7 @@ test("stores of one's own are used as they are, and nothing local is started for
     },
   });
   try {
-    assert.deepEqual(Object.keys(instance.running().parts), ["workerd"]);
+    assert.deepEqual(Object.keys(instance.running().parts).sort(), ["sqld", "workerd"]);
     const answer = await fetch(`${instance.url}/v1/logs/demo/entries`, {
       method: "POST",
       headers: {
@@ -135,6 +135,8 @@ test("stores of one's own are used as they are, and nothing local is started for
       body: JSON.stringify({ action: "tried", actor: { id: "test" } }),
     });
     assert.equal(answer.status, 201);
+    const local = await readdir(join(instance.dataDir, "libsql", "dbs"));
+    assert.ok(local.includes("search"), local.join());
   } finally {
     await instance.stop();
     await Promise.all([minio.stop(), sqld.stop()]);
