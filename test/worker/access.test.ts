@@ -135,7 +135,7 @@ test("the table of problems has the contract's codes and statuses", () => {
     400: "invalid_json invalid_event invalid_request",
     401: "unauthenticated",
     403: "forbidden",
-    404: "log_unknown entry_unknown route_unknown token_unknown approval_unknown seal_unknown",
+    404: "log_unknown entry_unknown route_unknown token_unknown approval_unknown seal_unknown audit_unknown webhook_unknown",
     405: "method_not_allowed",
     408: "request_timeout",
     409: "id_conflict log_exists token_ended approval_decided approval_expired",
@@ -143,7 +143,7 @@ test("the table of problems has the contract's codes and statuses", () => {
     415: "unsupported_media_type",
     429: "rate_limited",
     500: "internal_error entry_altered batch_altered batch_missing batch_unreadable",
-    503: "issuer_unavailable index_unavailable vault_unreachable clock_backwards clock_skew frozen overloaded",
+    503: "issuer_unavailable index_unavailable search_behind search_unavailable vault_unreachable clock_backwards clock_skew frozen overloaded",
     504: "seal_timeout",
   };
   const found: Record<number, string[]> = {};
