@@ -3,12 +3,11 @@
  * database is told with its place; restarts of the instance are not.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import test from "node:test";
 import { MinioVault } from "../../storage/vault/vault.ts";
 import { startInstance } from "../parts/instance.ts";
-import { atExit } from "../parts/kill-at-exit.ts";
+import { startVerb } from "../parts/verb.ts";
 import { temporaryFolder } from "../verify/check.ts";
 import { call } from "./client.ts";
 import { editLine } from "../../scripts/tamper-demo/index-file.ts";
@@ -56,21 +55,5 @@ test("a guard beside an instance: tampering is told with its place, a restart is
 });
 
 function startGuard(dataDir: string, words: readonly string[]) {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("INDELIBLE_"));
-  const child = spawn(process.execPath, ["scripts/run.mjs", "guard", ...words], {
-    env: { ...Object.fromEntries(inherited), INDELIBLE_DATA: dataDir },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const forget = atExit(() => child.kill("SIGKILL"));
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  }
-  const ended = new Promise<number | null>((resolve) => {
-    child.once("close", (code) => {
-      forget();
-      resolve(code);
-    });
-  });
-  return { output: () => output, ended, stop: () => void child.kill("SIGTERM") };
+  return startVerb("guard", words, { INDELIBLE_DATA: dataDir });
 }

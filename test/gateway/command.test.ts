@@ -1,6 +1,5 @@
 /** `npm run gateway` as a person starts, watches and stops it. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +7,7 @@ import test from "node:test";
 import { readRunning } from "../../scripts/parts/data-folder.ts";
 import { findProcesses, isRunning } from "../../scripts/parts/process-identity.ts";
 import { until } from "../e2e/until.ts";
-import { atExit } from "../parts/kill-at-exit.ts";
+import { startVerb } from "../parts/verb.ts";
 
 test("it runs until it is told to stop, comes back when it dies, and leaves nothing", async (t) => {
   const dir = await realpath(await mkdtemp(join(tmpdir(), "indelible-gateway-")));
@@ -41,21 +40,5 @@ test("without a store it says which setting is missing", async () => {
 });
 
 function start(env: Readonly<Record<string, string>>) {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("INDELIBLE_"));
-  const child = spawn(process.execPath, ["scripts/run.mjs", "gateway"], {
-    env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const forget = atExit(() => child.kill("SIGKILL"));
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
-  }
-  const ended = new Promise<number | null>((resolve) => {
-    child.once("close", (code) => {
-      forget();
-      resolve(code);
-    });
-  });
-  return { output: () => output, ended, stop: () => void child.kill("SIGTERM") };
+  return startVerb("gateway", [], env);
 }

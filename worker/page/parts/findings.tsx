@@ -3,7 +3,8 @@ import { Badge } from "./badge.tsx";
 import { Link } from "./link.tsx";
 import { Foreign, Time } from "./text.tsx";
 import { hrefOf } from "../state/place.ts";
-import type { FindingFact, OpenFact } from "../state/guard.ts";
+import type { Finding } from "../../../storage/log/findings.ts";
+import type { OpenFact } from "../state/guard.ts";
 
 export function Alarms({
   open,
@@ -34,7 +35,7 @@ export function Alarms({
   );
 }
 
-export function FindingText({ finding }: { readonly finding: FindingFact }) {
+export function FindingText({ finding }: { readonly finding: Finding }) {
   const { log, first, last, object, version, expected, found, hint } = finding;
   return (
     <>

@@ -1,17 +1,6 @@
 /** What the guard says: audits, and what they found that still holds. */
+import type { Finding } from "../../../storage/log/findings.ts";
 import { getJson, send } from "./api.ts";
-
-export interface FindingFact {
-  readonly code: string;
-  readonly log: string | null;
-  readonly first: number | null;
-  readonly last: number | null;
-  readonly object: string | null;
-  readonly version: string | null;
-  readonly expected: string;
-  readonly found: string;
-  readonly hint: string;
-}
 
 export interface AuditFact {
   readonly id: string;
@@ -38,13 +27,13 @@ export interface AuditFact {
     readonly unsealed: number;
     readonly locks: number;
   } | null;
-  readonly findings: readonly FindingFact[];
+  readonly findings: readonly Finding[];
   readonly finding_count: number;
   readonly unchecked: readonly string[];
   readonly passes: number;
 }
 
-export interface OpenFact extends FindingFact {
+export interface OpenFact extends Finding {
   readonly severity: "critical" | "warning";
   readonly since: string;
   readonly seen: string;
