@@ -74,9 +74,11 @@ test("unsealed entries have a number and an age, until they are sealed", async (
 });
 
 test("the guard says when it last looked at everything, and that nothing is open", async () => {
-  const families = await until("it has looked once", async () => {
+  // A pass that began before the first entry of a log does not know that log.
+  const families = await until("a pass has seen _system, _access and demo", async () => {
     const now = await scrape();
-    return now.has("indelible_audit_last_entries") &&
+    return now.has("indelible_audit_last_logs") &&
+      valueOf(now, "indelible_audit_last_logs") >= 3 &&
       valueOf(now, "indelible_audit_last_entries") > 0
       ? now
       : null;
@@ -84,7 +86,6 @@ test("the guard says when it last looked at everything, and that nothing is open
   assert.equal(valueOf(families, "indelible_guard_up"), 1);
   assert.equal(valueOf(families, "indelible_alerts_waiting"), 0);
   assert.ok(valueOf(families, "indelible_audit_passes_total") >= 1);
-  assert.ok(valueOf(families, "indelible_audit_last_logs") >= 3);
   const finished = valueOf(families, "indelible_audit_last_finished_timestamp_seconds");
   assert.ok(Math.abs(finished - Date.now() / 1000) < 120);
   const open = families.get("indelible_findings_open")!.samples;
