@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { readRunning, type Running } from "../../scripts/parts/data-folder.ts";
 import { findProcesses, isRunning } from "../../scripts/parts/process-identity.ts";
 import { atExit } from "./kill-at-exit.ts";
+import { putNewVault } from "./new-vault.ts";
 
 export type PartName = "sqld" | "minio" | "workerd";
 
@@ -22,6 +23,8 @@ export interface InstanceOptions {
   readonly dataDir?: string;
   /** Resolve as soon as the process runs, without waiting for the ready line. */
   readonly awaitReady?: boolean;
+  /** Begin with an empty folder and set the vault up, as somebody's first start does. So do those that are not waited for. */
+  readonly setUp?: boolean;
 }
 
 export interface TestInstance {
@@ -57,7 +60,7 @@ const SAY_LIMIT_MS = 120_000;
 const READY = /^Indelible is ready: (\S+)$/m;
 
 export async function startInstance(options: InstanceOptions = {}): Promise<TestInstance> {
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), "indelible-")));
+  const dataDir = options.dataDir ?? (await newFolder(options));
   let env = options.env ?? {};
   const start = () => run(dataDir, env);
   let process = start();
@@ -114,6 +117,13 @@ export async function startInstance(options: InstanceOptions = {}): Promise<Test
       if (!options.dataDir) await rm(dataDir, { recursive: true });
     },
   };
+}
+
+async function newFolder({ env = {}, awaitReady, setUp }: InstanceOptions): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "indelible-"));
+  const isElsewhere = "INDELIBLE_S3_ENDPOINT" in env || "INDELIBLE_KEYS" in env;
+  if (awaitReady !== false && !setUp && !isElsewhere) await putNewVault(folder);
+  return folder;
 }
 
 interface Run {

@@ -13,6 +13,7 @@ import {
   startMinioServer,
 } from "../../scripts/parts/minio.ts";
 import { killAtExit } from "./kill-at-exit.ts";
+import { putNewVault } from "./new-vault.ts";
 
 export interface TestMinio {
   readonly endpoint: string;
@@ -34,6 +35,7 @@ export interface TestMinio {
 
 export async function startMinio(): Promise<TestMinio> {
   const dataDir = await mkdtemp(join(tmpdir(), "indelible-minio-"));
+  await putNewVault(dataDir);
   const options = {
     dir: join(dataDir, "minio"),
     keysDir: join(dataDir, "keys"),

@@ -20,6 +20,7 @@ import { parseJson } from "../../storage/log/json.ts";
 import type { IndexHead } from "../../storage/ports.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
 import { openIndexFile } from "../../scripts/tamper-demo/index-file.ts";
+import { putNewVault } from "../parts/new-vault.ts";
 import { buildInstance, type BuiltInstance } from "../verify/build-instance.ts";
 import { sha256, type PutObject } from "../verify/build-log.ts";
 
@@ -51,6 +52,7 @@ export interface FolderOptions {
 export async function makeFolder(t: TestContext, options: FolderOptions): Promise<TestFolder> {
   const dir = await mkdtemp(join(tmpdir(), "indelible-folder-"));
   t.after(() => rm(dir, { recursive: true }));
+  await putNewVault(dir);
   const startMs = Date.now() - 60_000;
   const inFolder = <T>(use: (stores: Stores) => Promise<T>): Promise<T> => {
     const { config } = readCommand(["--data", dir, ...(options.flags ?? [])], {});

@@ -16,7 +16,7 @@ import { startSqld } from "../parts/sqld.ts";
 const PARTS = ["sqld", "minio", "workerd"] as const;
 
 test("starts, restarts on the same folder, and leaves no process", async () => {
-  const instance = await startInstance();
+  const instance = await startInstance({ setUp: true });
   try {
     assert.equal((await fetch(`${instance.url}/healthz`)).status, 200);
     const first = await readFile(join(instance.dataDir, "instance.json"), "utf8");
