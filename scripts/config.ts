@@ -12,6 +12,7 @@ import { isNetwork } from "../storage/networks.ts";
 import { isLoopbackHost } from "./config/loopback.ts";
 import { readAudit } from "./config/audit.ts";
 import { readFrom } from "./config/named-file.ts";
+import { readTraces } from "./config/traces.ts";
 import type {
   Config,
   GatewayConfig,
@@ -75,6 +76,7 @@ const KEYS = [
   "RATE_REFUSED",
   "REQUESTS_MAX",
   ...(["AUDIT_HOURS", "AUDIT_SHARE", "AUDIT_PAUSE_SECONDS"] as const),
+  ...(["OTLP_ENDPOINT", "OTLP_HEADERS", "TRACE_PERCENT"] as const),
 ] as const;
 type Key = (typeof KEYS)[number];
 
@@ -86,6 +88,7 @@ const SECRETS: readonly Key[] = [
   "S3_ADMIN_SECRET_KEY",
   "LIBSQL_TOKEN",
   "LIBSQL_DDL_TOKEN",
+  "OTLP_HEADERS",
 ];
 
 const DEFAULTS = {
@@ -158,6 +161,7 @@ export function readCommand(
       issuers: readFrom(settings, "OIDC", base, privateAddressesAllowed, readIssuersFile),
       alerts: readFrom(settings, "ALERTS", base, privateAddressesAllowed, readAlertsFile),
       privateAddressesAllowed,
+      traces: readTraces(settings, (key, why) => new ConfigError(PREFIX + key, why)),
     },
     flags: values,
     words: positionals,

@@ -68,6 +68,9 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
   const request = c.req.raw;
   const requestId = requestIdOf(request, services.addressing);
   const begunMs = services.nowMs();
+  // Whoever watches whether we live does so all the time.
+  const tracing = route.path === FREE_PATH ? null : services.tracing;
+  const span = tracing?.request(request, route.method, route.path, begunMs) ?? null;
   const param = (name: string): string => c.req.param(name) ?? "";
   const read = new ReadNote(route.recorded, requestId, request, param("log"));
   const turn = new Turn(request, services);
@@ -93,6 +96,7 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
       services,
       query,
       read,
+      span,
       param,
       ...admitted,
       admitAgain,
@@ -103,16 +107,22 @@ async function serve(route: Route, c: Context, services: Services): Promise<Resp
       services,
     );
   } catch (error) {
-    response = await refuse(request, requestId, error, services, turn);
+    response = await refuse(request, requestId, error, services, turn, span?.traceId);
   } finally {
     turn.end();
   }
-  const tookMs = services.nowMs() - begunMs;
-  services.http.answered(route.method, route.path, response.status, tookMs);
+  const endMs = services.nowMs();
+  services.http.answered(route.method, route.path, response.status, endMs - begunMs);
+  span?.end(response.status, endMs, spanAttributes(requestId, param("log")));
+  tracing?.sendLater(services.later);
   read.afterAnswer(response.status, services.nowMs, (record) => {
     services.access.add(record, services.ledger, services.later, services.nowMs());
   });
   return withEdge(request, response, services.corsOrigins);
+}
+
+function spanAttributes(requestId: string, log: string): Record<string, string> {
+  return { "indelible.request_id": requestId, ...(log === "" ? {} : { "indelible.log": log }) };
 }
 
 /** The page is for anybody, holds nothing of any log, and costs no more than health does. */
@@ -174,11 +184,12 @@ async function refuse(
   error: unknown,
   services: Services,
   turn: Turn,
+  traceId?: string,
 ): Promise<Response> {
   const problem = asProblem(error);
   services.http.refused(problem.code);
   if (isOurFault(problem) || problem.cause instanceof SignInRefused)
-    services.report(requestId, problem);
+    services.report(requestId, problem, traceId);
   if (turn.isIn) await discardBody(request);
   return answerProblem(requestId, problem);
 }

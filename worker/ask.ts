@@ -18,6 +18,7 @@ import type { SessionStore } from "./session/book.ts";
 import type { ProblemError } from "./problem.ts";
 import type { SearchParts } from "./search/parts.ts";
 import type { Query } from "./query.ts";
+import type { RequestSpan, Tracing } from "./tracing/tracing.ts";
 
 /** What Try it asks of the attacker, and its answer as it came. */
 export type Cheat = (wanted: { readonly way: string; readonly seq: number }) => Promise<Response>;
@@ -62,7 +63,9 @@ export interface Services {
   /** Origins whose pages may read answers; none unless configured. */
   readonly corsOrigins: ReadonlySet<string>;
   /** Tells the operator of a refusal that is our own fault. */
-  readonly report: (requestId: string, problem: ProblemError) => void;
+  readonly report: (requestId: string, problem: ProblemError, traceId?: string) => void;
+  /** Takes traces; `null` where they are off. */
+  readonly tracing: Tracing | null;
 }
 
 export interface Ask {
@@ -74,6 +77,8 @@ export interface Ask {
   readonly query: Query;
   /** What `_access` will say of this request: a handler adds what it shows. */
   readonly read: ReadNote;
+  /** Of this request, for what is done on its behalf; `null` where traces are off. */
+  readonly span: RequestSpan | null;
   /** A part of the path by its name in the route. */
   readonly param: (name: string) => string;
   /** Who asks; `null` where the rule lets anyone in. */

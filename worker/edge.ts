@@ -9,7 +9,8 @@ import { isFromTrustedProxy, type AddressSettings } from "./address.ts";
 const STRICT_TRANSPORT = "max-age=31536000";
 
 /** Headers that a page of another origin may send, and read, beside those that every page may. */
-const ALLOWED_HEADERS = "authorization, content-type, idempotency-key, x-request-id";
+const ALLOWED_HEADERS =
+  "authorization, content-type, idempotency-key, traceparent, tracestate, x-request-id";
 const EXPOSED_HEADERS =
   "allow, content-disposition, indelible-from, indelible-to, retry-after, www-authenticate, x-request-id";
 /** Browsers ask again after so long; a new setting is in force everywhere within ten minutes. */

@@ -75,6 +75,11 @@ export interface Env {
   readonly INDELIBLE_AUDIT_SHARE?: string;
   /** Between audits of everything that follow each other; not set: one in `INDELIBLE_AUDIT_HOURS`. */
   readonly INDELIBLE_AUDIT_PAUSE_SECONDS?: string;
+  /** A collector of traces (OTLP/HTTP), and headers for it; without one there are no traces. */
+  readonly INDELIBLE_OTLP_ENDPOINT?: string;
+  readonly INDELIBLE_OTLP_HEADERS?: string;
+  /** Of traces that the caller has not decided on. */
+  readonly INDELIBLE_TRACE_PERCENT?: string;
 }
 
 /** A binding that is missing or wrong; the message begins with its name. */

@@ -104,6 +104,8 @@ export interface AppendRequest {
   readonly events: readonly { readonly text: string; readonly id: string | null }[];
   /** Wait until they lie under lock (30 s at most; then `sealed` is false in the answer). */
   readonly sealed: boolean;
+  /** The span on whose behalf it is, as `traceparent` says it; only where traces are taken, and this one is. */
+  readonly trace?: string | undefined;
 }
 
 export interface AppendAnswer {

@@ -5,7 +5,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { AccessLog } from "../storage/flow/access-log.ts";
 import type { Ledger } from "../storage/flow/ledger.ts";
-import type { CommittedGroup, Observer } from "../storage/flow/observer.ts";
+import type { CommittedGroup, Observer, SealedStretch } from "../storage/flow/observer.ts";
 import type { LockWatch } from "./lock-watch.ts";
 
 /** Seconds of a commit: one fsync is some ms; after 15 s of doubt callers are told so. */
@@ -100,7 +100,7 @@ export class LedgerMetrics implements Observer {
     this.#histograms.group.observe(entries);
   }
 
-  sealed({ entries, bytes, ms }: Parameters<Observer["sealed"]>[0]): void {
+  sealed({ entries, bytes, ms }: SealedStretch): void {
     this.#counters.seals.inc();
     this.#counters.sealedEntries.inc(entries);
     this.#counters.sealedBytes.inc(bytes);

@@ -19,6 +19,7 @@ import { indexConfigOf, integerOf, oneOf, textOf, vaultConfigOf, type Env } from
 import { StorageMemo } from "./memo.ts";
 import { report } from "./report.ts";
 import { sha256 } from "./sha256.ts";
+import { tracedObserver } from "./tracing/ledger-spans.ts";
 
 /**
  * Lines in one batch: gzip of 4 MiB holds the thread for some 50 ms, and appends wait that long. A log that takes more
@@ -40,7 +41,7 @@ export async function ledgerParts(
 ): Promise<LedgerParts> {
   const seals = new SealNotes(env);
   return {
-    observer,
+    observer: tracedObserver(env, observer),
     index: new LibsqlIndex(indexConfigOf(env)),
     vault: new MinioVault(vaultConfigOf(env)),
     memo: new StorageMemo(storage),

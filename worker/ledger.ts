@@ -131,10 +131,10 @@ export class Ledger extends DurableObject<Env> implements LedgerApi, LedgerForGu
       if (ledger.directory.tokens.has(request.principal.tokenId)) {
         uses.note(request.principal.tokenId);
       }
-      const { log, principal, events } = request;
+      const { log, principal, events, trace } = request;
       if (log.startsWith("_"))
         throw new Refusal("forbidden", `${log} takes entries from the instance only`);
-      const done = await ledger.append({ log, by: principal.by, events });
+      const done = await ledger.append({ log, by: principal.by, events, trace });
       const { first, count, places: entries, checkpoint } = done;
       const answer = { log, first, count, entries, checkpoint };
       if (!request.sealed) return answer;

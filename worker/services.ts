@@ -25,6 +25,7 @@ import { sha256 } from "./sha256.ts";
 import type { ProblemError } from "./problem.ts";
 import { ReadinessCache } from "./readiness-cache.ts";
 import { sessionsOf } from "./session/page-sessions.ts";
+import { tracingOf } from "./tracing/of-env.ts";
 
 /** Memory of the isolate: it holds no connection, so requests may share it. */
 const admitted = new AdmitCache();
@@ -110,12 +111,18 @@ export function openServices(env: Env, later: Services["later"]): Services {
     addressing: addressingOf(env),
     corsOrigins: corsOriginsOf(env),
     report: reportProblem,
+    tracing: tracingOf(env),
   };
 }
 
 /** One line for the operator, with what the sender is not told. */
-export function reportProblem(requestId: string, { code, detail, cause }: ProblemError): void {
+export function reportProblem(
+  requestId: string,
+  { code, detail, cause }: ProblemError,
+  traceId?: string,
+): void {
   if (cause instanceof SignInRefused) return refusals.add(requestId, cause.message, Date.now());
   const reason = cause instanceof Error ? (cause.stack ?? cause.message) : cause;
-  report("error", "a request failed", { request_id: requestId, code, detail, reason });
+  const ids = { request_id: requestId, ...(traceId === undefined ? {} : { trace_id: traceId }) };
+  report("error", "a request failed", { ...ids, code, detail, reason });
 }

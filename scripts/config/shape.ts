@@ -1,6 +1,7 @@
 /** What a configuration is, once it has been read and checked (`scripts/config.ts`). */
 import type { AuditConfig } from "./audit.ts";
 import type { AlertSettings } from "../alerts/file.ts";
+import type { TracesConfig } from "./traces.ts";
 
 /** A store of the operator's own, in place of the local MinIO. */
 export interface S3Config extends S3Credentials {
@@ -84,4 +85,6 @@ export interface Config {
   readonly twoPerson: boolean;
   /** How long a change waits for its approval. */
   readonly approvalHours: number;
+  /** `null`: none are taken. */
+  readonly traces: TracesConfig | null;
 }

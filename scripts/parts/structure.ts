@@ -63,6 +63,7 @@ const ROOMS: readonly Room[] = [
       "@valibot/to-json-schema",
       "jose",
       "prom-client",
+      "@opentelemetry",
       "cloudflare:*",
       "node:*",
       "@cloudflare/workers-types",

@@ -182,6 +182,10 @@ function workerVars(config: Config, identity: Identity, stores: Stores): Record<
     INDELIBLE_APPROVAL_HOURS: String(config.approvalHours),
     ...config.limits,
     ...auditVars(config),
+    ...(config.traces && {
+      INDELIBLE_OTLP_ENDPOINT: config.traces.endpoint,
+      INDELIBLE_TRACE_PERCENT: String(config.traces.percent),
+    }),
     INDELIBLE_S3_ENDPOINT: stores.vault.endpoint,
     INDELIBLE_S3_BUCKET: stores.vault.bucket,
     INDELIBLE_S3_REGION: stores.vault.region,
@@ -204,7 +208,7 @@ function alertVars({ alerts }: Config, desk: AlertDesk | null): Record<string, s
 }
 
 function workerSecrets(
-  { s3Administrator: administrator }: Config,
+  { s3Administrator: administrator, traces }: Config,
   identity: Identity,
   stores: Stores,
   operatorSecret: string,
@@ -218,6 +222,7 @@ function workerSecrets(
     }),
     INDELIBLE_LIBSQL_TOKEN: stores.index.authToken,
     INDELIBLE_SEARCH_TOKEN: stores.index.search.token,
+    ...(traces && { INDELIBLE_OTLP_HEADERS: traces.headers }),
     INDELIBLE_LOG_KEY: identity.logKey,
     INDELIBLE_OPERATOR_SECRET: operatorSecret,
   };

@@ -30,6 +30,8 @@ export interface AppendJob {
   readonly log: string;
   readonly by: string;
   readonly events: readonly NewEvent[];
+  /** Of which trace it is a part, where somebody takes traces: for the observer, who knows what it means. */
+  readonly trace?: string | undefined;
 }
 
 /** Where one event is; `duplicate`: it was there before. */

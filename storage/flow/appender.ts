@@ -193,6 +193,7 @@ export class Appender {
           entries: commits.reduce((sum, { count }) => sum + count, 0),
           bytes: commits.reduce((sum, { lines }) => sum + lines.length, 0),
           ms: clock.nowMs() - begunMs,
+          traces: group.flatMap(({ job: { trace } }) => trace ?? []),
         });
       }
       return result;

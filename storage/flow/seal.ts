@@ -74,8 +74,8 @@ async function sealUpTo(
     const row = await sealBatch(parts, settings, log, last, cut, lines, options);
     if (row === "taken") return { kind: "taken" };
     options.sealed(row);
-    const { count: entries, bytes } = row;
-    parts.observer?.sealed({ entries, bytes, ms: parts.clock.nowMs() - begunMs });
+    const { first, count: entries, bytes } = row;
+    parts.observer?.sealed({ log, first, entries, bytes, ms: parts.clock.nowMs() - begunMs });
     last = sealedHeadOf(row);
     // A shorter batch was adopted: the cuts no longer fit.
     if (last.size !== cut.after.size) break;

@@ -150,6 +150,7 @@ export class Sealer {
   }
 
   async #run(log: string, schedule: Schedule): Promise<void> {
+    const begunMs = this.#parts.clock.nowMs();
     try {
       const forbidden = this.#hooks.forbidden();
       if (forbidden !== null) throw new VaultError("vault_refused", forbidden);
@@ -166,8 +167,9 @@ export class Sealer {
       this.#parts.sealed?.(log);
     } catch (error) {
       schedule.lastError = error instanceof Error ? error.message : String(error);
-      schedule.notBeforeMs = this.#parts.clock.nowMs() + schedule.retryMs;
-      this.#parts.observer?.sealFailed();
+      const nowMs = this.#parts.clock.nowMs();
+      schedule.notBeforeMs = nowMs + schedule.retryMs;
+      this.#parts.observer?.sealFailed(log, schedule.lastError, nowMs - begunMs);
       this.#parts.report("warn", "a seal did not succeed and will be tried again", {
         log,
         reason: schedule.lastError,

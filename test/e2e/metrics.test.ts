@@ -1,12 +1,13 @@
 /**
  * `/metrics` of a real instance: read strictly, and its numbers move with what happens. What the alert rules and the dashboard
- * ask for is there. Where `promtool` is installed it checks all of it too.
+ * ask for is there. Where `promtool` is installed it checks all of it too. And its traces, as a collector gets them.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import test, { after, before } from "node:test";
 import { parse as parseYaml } from "yaml";
+import { startCollector, type CollectedSpan, type Collector } from "../parts/collector.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { parseMetrics, valueOf, type Family } from "../parts/prometheus.ts";
 import { call } from "./client.ts";
@@ -16,10 +17,20 @@ const FOLDER = "scripts/monitoring";
 const ROUTE = 'method="POST",route="/v1/logs/:log/entries"';
 
 let instance: TestInstance;
+let collector: Collector;
 before(async () => {
-  instance = await startInstance({ env: { INDELIBLE_AUDIT_PAUSE_SECONDS: "1" } });
+  collector = await startCollector();
+  const traces = {
+    INDELIBLE_OTLP_ENDPOINT: collector.url,
+    INDELIBLE_OTLP_HEADERS: "x-api-key=a%20key",
+    INDELIBLE_TRACE_PERCENT: "100",
+  };
+  instance = await startInstance({ env: { INDELIBLE_AUDIT_PAUSE_SECONDS: "1", ...traces } });
 });
-after(() => instance.stop());
+after(async () => {
+  await instance.stop();
+  collector.stop();
+});
 
 async function scrape(): Promise<Map<string, Family>> {
   return parseMetrics((await call(instance.url, "/metrics")).text);
@@ -95,6 +106,57 @@ test("the guard says when it last looked at everything, and that nothing is open
 test("no name of a log is shown to who may not know it", async () => {
   const { text } = await call(instance.url, "/metrics");
   assert.equal(/demo|"_system|"_access/.exec(text)?.[0], undefined);
+});
+
+test("a caller's trace goes on through request and commit; seals and audits have traces of their own", async () => {
+  const [trace, parent] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  const { demo: token } = instance.tokens;
+  const body = JSON.stringify({ action: "traced", actor: { id: "test" } });
+  const headers = { traceparent: `00-${trace}-${parent}-01` };
+  const path = "/v1/logs/demo/entries?ack=sealed";
+  const { status, ...reply } = await call(instance.url, path, { token, body, headers });
+  assert.equal(status, 201, reply.text);
+  const spanOf = (name: string, is: (span: CollectedSpan) => boolean) =>
+    until(name, () => collector.spans.find((span) => span.name === name && is(span)) ?? null);
+  const request = await spanOf("POST /v1/logs/:log/entries", ({ traceId }) => traceId === trace);
+  assert.equal(request.parentSpanId, parent);
+  const id = request.attributes["indelible.request_id"];
+  assert.equal(id, reply.headers.get("x-request-id"));
+  const commit = await spanOf("commit", ({ traceId }) => traceId === trace);
+  assert.equal(commit.parentSpanId, request.spanId);
+  assert.equal(commit.attributes["indelible.entries"], 1);
+  assert.ok(commit.ms > 0 && commit.ms <= request.ms, `${commit.ms} of ${request.ms} ms`);
+  const { seq } = reply.json<{ entries: { seq: number }[] }>().entries[0]!;
+  const seal = await spanOf("seal", ({ attributes }) => attributes["indelible.first"] === seq);
+  assert.deepEqual([seal.attributes["indelible.log"], seal.parentSpanId], ["demo", undefined]);
+  const audit = await spanOf("audit scheduled", () => true);
+  assert.equal(audit.attributes["indelible.findings"], 0);
+  assert.equal(collector.headers[0]!["x-api-key"], "a key");
+  const families = await scrape();
+  assert.ok(valueOf(families, 'indelible_trace_spans_total{result="sent"}') >= 4);
+  assert.equal(valueOf(families, 'indelible_trace_spans_total{result="dropped"}'), 0);
+});
+
+test("a collector that hangs or is gone delays no append", async (t) => {
+  collector.status = null;
+  const event = JSON.stringify({ action: "traced", actor: { id: "test" } });
+  const slowest = async () => {
+    const tookMs: number[] = [];
+    for (let n = 0; n < 50; n += 1) {
+      const begunMs = performance.now();
+      assert.equal(await send(event), 201);
+      tookMs.push(performance.now() - begunMs);
+    }
+    return tookMs.sort((a, b) => a - b)[25]!;
+  };
+  const hanging = await slowest();
+  collector.stop();
+  await until("the operator is told", () =>
+    /the collector takes no traces/.test(instance.output()),
+  );
+  const gone = await slowest();
+  t.diagnostic(`the middle one: ${hanging.toFixed(1)} ms, ${gone.toFixed(1)} ms`);
+  assert.ok(hanging < 1_000 && gone < 1_000);
 });
 
 test("what rules and dashboard ask for is there", async () => {

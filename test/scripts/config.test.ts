@@ -39,6 +39,7 @@ test("nothing set: everything local, with the defaults of the contract", () => {
     approvalHours: 24,
     limits: {},
     audit: { hours: 24, share: 2, pauseSeconds: 60 },
+    traces: null,
   });
 });
 
@@ -69,6 +70,14 @@ test("audits follow each other on local stores, and come once in so many hours w
   refused({ INDELIBLE_AUDIT_HOURS: "0" }, "INDELIBLE_AUDIT_HOURS");
   refused({ INDELIBLE_AUDIT_SHARE: "101" }, "INDELIBLE_AUDIT_SHARE");
   refused({ INDELIBLE_AUDIT_PAUSE_SECONDS: "1m" }, "INDELIBLE_AUDIT_PAUSE_SECONDS");
+});
+
+test("traces go nowhere unless a collector is named, and then a tenth of them", () => {
+  const endpoint = "http://127.0.0.1:4318";
+  const given = { INDELIBLE_OTLP_ENDPOINT: endpoint, INDELIBLE_OTLP_HEADERS: "a=b, c=d%20e" };
+  assert.deepEqual(read([], given).traces, { endpoint, headers: "a=b, c=d%20e", percent: 10 });
+  assert.equal(read([], { INDELIBLE_TRACE_PERCENT: "100" }).traces, null);
+  assert.throws(() => read(["--otlp-headers", "a=b"]), { key: "INDELIBLE_OTLP_HEADERS" });
 });
 
 test("an administrator's key is for a store of one's own, and needs its secret", () => {
@@ -132,6 +141,9 @@ test("a wrong value is refused with its key's name", () => {
     INDELIBLE_INDEX_ENCRYPTION: ["yes", "1", "ON"],
     INDELIBLE_GATEWAY_UPSTREAM: ["minio:9000", "http://minio:9000/path", "http://u:p@minio"],
     INDELIBLE_GATEWAY_LISTEN: ["8788"],
+    INDELIBLE_OTLP_ENDPOINT: ["collector:4318", "ftp://host", "http://u:p@host", "http://host/?q"],
+    INDELIBLE_OTLP_HEADERS: ["key", "a b=c", "key=%", "key=a%0ab"],
+    INDELIBLE_TRACE_PERCENT: ["-1", "101", "0.5"],
     INDELIBLE_LOGS: ["anything"],
     INDELIBLE_data: ["wrong case"],
   })) {

@@ -86,6 +86,7 @@ export async function makeFake(changes: Partial<Services> = {}): Promise<Fake> {
     addressing: { onEdge: true, trustedProxies: new Networks([]) },
     corsOrigins: new Set(),
     report: (_, problem) => void reported.push(problem),
+    tracing: null,
     ...changes,
   };
   const app = createApp(() => services);

@@ -17,6 +17,7 @@ import { valueOf } from "../problem.ts";
 import { ledgerForGuard } from "../ledger-stub.ts";
 import { report } from "../report.ts";
 import { sha256 } from "../sha256.ts";
+import { auditSpan } from "../tracing/audit-spans.ts";
 
 /** A month: who looks less often need not look. */
 export const AUDIT_HOURS_MAX = 720;
@@ -69,6 +70,7 @@ export function auditorParts(
     record: async (run) => {
       valueOf(await ledgerForGuard(env).recordAudit(recordOf(run), run.by));
     },
+    over: (run) => auditSpan(env, run),
   };
 }
 

@@ -35,6 +35,7 @@ async function appendBody(
     principal: principalOf(ask),
     events,
     sealed,
+    trace: ask.span?.parent,
   });
   if (!result.ok) throw problemOf(sent.single ? ofSingle(result.problem) : result.problem);
   const members = membersOf(result.value);

@@ -45,6 +45,7 @@ export async function metrics(ask: Ask): Promise<Response> {
     guard.then(([stats, channels]) => auditMetrics(stats, channels, nowMs())),
     searchStatus.then((status) => searchMetrics(status, proposals.false)),
     here,
+    ask.services.tracing?.metrics() ?? "",
   ]);
   return answer(ask.requestId, 200, texts.join(""), { "content-type": METRICS_TYPE });
 }

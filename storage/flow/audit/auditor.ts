@@ -271,6 +271,7 @@ export class Auditor {
   /** The check of a seal leaves a run only where it found something. */
   async #recordSeals({ state, opened }: SealsChecked): Promise<void> {
     const nowMs = this.#nowMs();
+    const { parts } = this.#context;
     const { entries, batches, objectBytes: bytes, locks } = state.progress.counts;
     const run = this.#runs.newRun("sealed", { log: state.log }, "system", state.startedMs);
     const done = {
@@ -279,6 +280,7 @@ export class Auditor {
       coverage: { logs: 1, entries, batches, bytes, locks, unsealed: 0 },
       ...{ findings: opened.slice(0, FINDINGS_KEPT_MAX), finding_count: opened.length },
     };
+    parts.over?.({ ...run, ...done });
     await this.#runs.finish({ ...run, ...done }, true);
   }
 
@@ -290,10 +292,10 @@ export class Auditor {
     if (stepped !== "done") return;
     const nowMs = this.#nowMs();
     const finished = { state: "finished" as const, finished_at: formatTime(nowMs) };
-    await this.#runs.finish({ ...pass.run(nowMs), ...finished }, true, [
-      [PASS_KEYS.requested, null],
-    ]);
+    const run = { ...pass.run(nowMs), ...finished };
+    await this.#runs.finish(run, true, [[PASS_KEYS.requested, null]]);
     this.#passes.requested = null;
+    this.#context.parts.over?.(run);
   }
 
   async #beginRequested(): Promise<Pass | null> {
@@ -323,6 +325,7 @@ export class Auditor {
     if (record === null) await this.#context.parts.store.write(new Map<string, Json | null>(also));
     else await this.#runs.finish(record, true, also);
     over.written();
+    this.#context.parts.over?.(run);
     this.#passes.scheduled = null;
     this.#paces.scheduled.share = this.#context.settings.share;
   }

@@ -36,6 +36,8 @@ export interface AuditorParts {
    * must not be put on record twice. One that throws is called again later.
    */
   record(run: AuditRun): Promise<void>;
+  /** Told of each audit that is over, also of those that leave nothing on record. Returns at once and throws nothing. */
+  readonly over?: (run: AuditRun) => void;
 }
 
 export interface AuditorSettings {
