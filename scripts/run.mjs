@@ -1,7 +1,7 @@
 /**
  * The first step of every command, in plain JavaScript because nothing is installed yet in a fresh
  * clone: install if needed, then run `scripts/<verb>.ts` in this same process, so that a signal to
- * `npm start` reaches the code that stops the parts.
+ * `npm start` reaches the code that stops the parts. What it runs is a bundle, made once for today's sources.
  */
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
@@ -10,6 +10,9 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** 20.19 is where `require` of ES modules came, which several of the packages use. */
 const NODE_MIN = [20, 19];
+
+/** They are about sources that may not even be complete, so they need only their own. */
+const DEVELOPERS = ["check", "test"];
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
@@ -30,9 +33,17 @@ if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
 if (process.argv.slice(2).some((word) => word === "--help" || word === "-h")) showHelp();
 if (!isInstalled()) await install();
 
-const { register } = await import("tsx/esm/api");
-register();
-await import(pathToFileURL(process.argv[1]).href);
+await import(pathToFileURL(await program()).href);
+
+async function program() {
+  if (DEVELOPERS.includes(verb)) {
+    const { register } = await import("tsx/esm/api");
+    register();
+    return process.argv[1];
+  }
+  const { bundledCommand } = await import("./parts/command-bundle.mjs");
+  return bundledCommand(verb);
+}
 
 /** Each command's opening comment says what it does and takes. */
 function showHelp() {

@@ -33,10 +33,13 @@ export async function provisionMinio(options: ProvisionOptions): Promise<void> {
   const bucket = `vault/${options.bucket}`;
   try {
     await mc(["mb", "--with-lock", "--ignore-existing", bucket]);
-    await mc(["encrypt", "set", "sse-s3", bucket]);
-    await expireCanaries(mc, bucket);
-    await makeUser(mc, folder, "worker", options.worker, workerPolicy(options.bucket));
-    await makeUser(mc, folder, "auditor", options.auditor, auditorPolicy(options.bucket));
+    // All at once, for a call of `mc` that makes a user takes 0.3 s to hide its secret; and to its end, also where one fails.
+    const steps = await Promise.allSettled([
+      mc(["encrypt", "set", "sse-s3", bucket]).then(() => expireCanaries(mc, bucket)),
+      makeUser(mc, folder, "worker", options.worker, workerPolicy(options.bucket)),
+      makeUser(mc, folder, "auditor", options.auditor, auditorPolicy(options.bucket)),
+    ]);
+    for (const step of steps) if (step.status === "rejected") throw step.reason;
     await mc(["admin", "config", "set", "vault", "api", "root_access=off"]);
   } finally {
     await rm(folder, { recursive: true });

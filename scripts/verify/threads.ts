@@ -3,8 +3,8 @@
  * verification with it. Their program is bundled once at the start, so that a thread need not load a compiler.
  */
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import type { CheckedObject, SlotContext } from "../../storage/flow/slot.ts";
 import type { SealedRun } from "../../storage/flow/verify-index.ts";
@@ -123,7 +123,7 @@ function startThread(source: string, data: ThreadData): Thread {
 
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("./thread.ts", import.meta.url))],
+    entryPoints: [join("scripts", "verify", "thread.ts")],
     bundle: true,
     platform: "node",
     target: "node20",
