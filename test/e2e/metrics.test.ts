@@ -20,12 +20,21 @@ let instance: TestInstance;
 let collector: Collector;
 before(async () => {
   collector = await startCollector();
-  const traces = {
-    INDELIBLE_OTLP_ENDPOINT: collector.url,
-    INDELIBLE_OTLP_HEADERS: "x-api-key=a%20key",
-    INDELIBLE_TRACE_PERCENT: "100",
-  };
-  instance = await startInstance({ env: { INDELIBLE_AUDIT_PAUSE_SECONDS: "1", ...traces } });
+  instance = await startInstance({
+    env: {
+      INDELIBLE_AUDIT_PAUSE_SECONDS: "1",
+      INDELIBLE_AUDIT_SHARE: "100",
+      // Nothing of the instance's own is sealed while a test counts.
+      INDELIBLE_SEAL_SECONDS: "600",
+      INDELIBLE_OTLP_ENDPOINT: collector.url,
+      INDELIBLE_OTLP_HEADERS: "x-api-key=a%20key",
+      INDELIBLE_TRACE_PERCENT: "100",
+    },
+  });
+  // The first pass is put on record in `_system` before the second begins, and no later one that finds the same.
+  await until("the first pass is on record", async () => {
+    return valueOf(await scrape(), "indelible_audit_passes_total") >= 2;
+  });
 });
 after(async () => {
   await instance.stop();
@@ -88,7 +97,8 @@ test("the guard says when it last looked at everything, and that nothing is open
   // A pass that began before the first entry of a log does not know that log.
   const families = await until("a pass has seen _system, _access and demo", async () => {
     const now = await scrape();
-    return now.has("indelible_audit_last_logs") &&
+    return valueOf(now, "indelible_guard_up") === 1 &&
+      now.has("indelible_audit_last_logs") &&
       valueOf(now, "indelible_audit_last_logs") >= 3 &&
       valueOf(now, "indelible_audit_last_entries") > 0
       ? now
