@@ -3,12 +3,12 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { KeysPanel } from "./parts/keys-panel.tsx";
 import { SignIn } from "./parts/sign-in.tsx";
-import { Waiting } from "./parts/states.tsx";
+import { Failed, Waiting } from "./parts/states.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
 import { announcement } from "./state/announce.ts";
 import { useKeys } from "./state/keys.ts";
 import { go, hrefOf, view, type View } from "./state/place.ts";
-import { currentLog, session, sessionProblem, startSession } from "./state/session.ts";
+import { currentLog, loadSession, session, sessionProblem, startSession } from "./state/session.ts";
 import { toggleZone } from "./state/time.ts";
 import { Access } from "./views/access.tsx";
 import { Audits } from "./views/audits.tsx";
@@ -69,10 +69,18 @@ function Content({ shown }: { readonly shown: View }) {
       </Main>
     );
   if (who === null) {
-    if (sessionProblem.value !== null) return <SignIn />;
+    const { value: problem } = sessionProblem;
     return (
       <Main>
-        <Waiting rows={6} />
+        {problem === null ? (
+          <Waiting rows={6} />
+        ) : (
+          <Failed
+            problem={problem}
+            retry={() => void loadSession()}
+            what="Nobody is signed in yet"
+          />
+        )}
       </Main>
     );
   }

@@ -50,8 +50,10 @@ export function Sessions() {
             {value.sessions.map((one) => (
               <tr key={one.id}>
                 <th scope="row" data-name="Session">
-                  <code>{one.id}</code>
-                  {one.is_own && <span class="muted"> (this one)</span>}
+                  <span>
+                    <code>{one.id}</code>
+                    {one.is_own && <span class="muted"> (this one)</span>}
+                  </span>
                 </th>
                 <td data-name="Acts by">
                   <span class="mono">{one.tokens.join(", ") || "no token that works"}</span>

@@ -81,6 +81,10 @@ export function ProofTab({ log, proof }: { readonly log: string; readonly proof:
         </button>
         <Copy text={receipt} what="Copy the receipt" />
       </p>
+      <p class="muted hint">
+        One evidence file that checks itself is not there yet; until then the receipt and the exact
+        line are the evidence: Verify checks both as files.
+      </p>
       {verdict.by === "log" && may(log, "auditor") && <SealLock log={log} seq={verdict.seq} />}
     </>
   );

@@ -3,11 +3,13 @@ import type { ComponentChildren } from "preact";
 import { Badge, VerifiedBadge } from "../parts/badge.tsx";
 import { Link } from "../parts/link.tsx";
 import { Time } from "../parts/text.tsx";
+import { BADGE_IS } from "../entries/proof-tab.tsx";
 import { LockCell, useLock } from "../seals/lock-facts.tsx";
 import type { LogItem } from "../state/answers.ts";
 import type { AuditFact } from "../state/guard.ts";
 import type { Loaded } from "../state/load.ts";
 import { hrefOf } from "../state/place.ts";
+import { memoryOf, sizeIn } from "../state/remembered.ts";
 import { may } from "../state/session.ts";
 import { formatCount, formatDay, formatRelative, formatSpan, zone } from "../state/time.ts";
 import { proven, run, startRun } from "../state/verifier.ts";
@@ -23,9 +25,9 @@ export function TrustStrip({
     <ul class="strip">
       {may(log.name, "auditor") && <Here log={log} />}
       <Sealed log={log} />
-      {audits !== null && <Audited audits={audits} />}
+      {audits !== null && <Audited log={log.name} audits={audits} />}
       <li class="tile">
-        <h2>Witnesses</h2>
+        <h2>Witnesses and timestamps</h2>
         <p>
           <Badge tone="warn">None set up</Badge>
         </p>
@@ -55,6 +57,7 @@ function Tile({
 
 function Here({ log }: { readonly log: LogItem }) {
   const verdict = proven.value.get(log.name);
+  const memory = memoryOf(log.name);
   const mine = run.value?.log === log.name ? run.value : null;
   const isRunning = mine?.status === "running" || mine?.status === "paused";
   const verify = () => startRun(log.name, { kind: "everything" });
@@ -66,13 +69,7 @@ function Here({ log }: { readonly log: LogItem }) {
         </p>
       ) : (
         <p>
-          {verdict.badge === "Verified here" ? (
-            <VerifiedBadge is="here" />
-          ) : verdict.badge === "Does not match" ? (
-            <VerifiedBadge is="wrong" />
-          ) : (
-            <VerifiedBadge is="server" />
-          )}
+          <VerifiedBadge is={BADGE_IS[verdict.badge]} />
         </p>
       )}
       {isRunning ? (
@@ -92,6 +89,12 @@ function Here({ log }: { readonly log: LogItem }) {
             {verdict === undefined
               ? `${formatCount(log.size)} entries: hashes, chain, tree, signature, sealed batches`
               : verdict.words}
+            {verdict === undefined && memory?.at && (
+              <>
+                . In an earlier visit {formatCount(sizeIn(memory.note!))} held:{" "}
+                <Time at={memory.at} relative />
+              </>
+            )}
           </p>
           <p class="row">
             <button type="button" class="small" onClick={verify}>
@@ -142,9 +145,18 @@ function LastLock({ log }: { readonly log: LogItem }) {
   );
 }
 
-function Audited({ audits }: { readonly audits: Loaded<readonly AuditFact[]> }) {
+interface AuditedProps {
+  readonly log: string;
+  readonly audits: Loaded<readonly AuditFact[]>;
+}
+
+/** The last one that speaks of this log; those of others say nothing about it. */
+function Audited({ log, audits }: AuditedProps) {
   const { value, problem } = audits;
-  const last = value?.find(({ state }) => state === "finished" || state === "failed");
+  const last = value?.find(
+    ({ state, scope }) =>
+      (state === "finished" || state === "failed") && (scope.log ?? log) === log,
+  );
   return (
     <Tile title="Last audit">
       {problem !== null && <p class="muted">{problem.detail}</p>}
@@ -168,6 +180,7 @@ function AuditResult({ audit }: { readonly audit: AuditFact }) {
     finished_at: at,
     coverage,
     duration_ms: tookMs,
+    scope,
     why,
   } = audit;
   return (
@@ -186,6 +199,7 @@ function AuditResult({ audit }: { readonly audit: AuditFact }) {
       <p class="muted">
         {why !== null && <>{why} · </>}
         {at !== null && <Time at={at} relative />}:{" "}
+        {scope.log === null ? "all logs" : scope.from === null ? "this log" : "a part of it"},{" "}
         {coverage !== null &&
           `${formatCount(coverage.entries)} entries in ${formatCount(coverage.batches)} seals, `}
         {formatSpan(tookMs)}

@@ -35,7 +35,7 @@ export function SignIn() {
         </p>
         {sessionProblem.value !== null && (
           <p class="error" role="alert">
-            {sessionProblem.value}
+            {sessionProblem.value.detail}
           </p>
         )}
         <button type="submit" class="main" disabled={busy}>

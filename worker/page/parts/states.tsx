@@ -1,8 +1,11 @@
 /** What a view shows when it has nothing to show yet, or nothing at all, or when something failed. */
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type { ApiProblem } from "../state/api.ts";
 
-/** Grey rows of the height that the real ones have, so nothing jumps. */
+const SLOW_MS = 5_000;
+
+/** Grey rows of the height that the real ones have, so nothing jumps; after some seconds it is said that it takes long. */
 export function Waiting({
   rows = 3,
   what = "Loading",
@@ -10,8 +13,14 @@ export function Waiting({
   readonly rows?: number;
   readonly what?: string;
 }) {
+  const [isSlow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), SLOW_MS);
+    return () => clearTimeout(timer);
+  }, []);
   return (
     <div class="waiting" role="status" aria-label={what}>
+      {isSlow && <p class="muted">{what}: the server takes its time…</p>}
       {Array.from({ length: rows }, (_, row) => (
         <div class="bone" key={row} />
       ))}
@@ -40,9 +49,11 @@ export function Empty({
 const STILL: Readonly<Record<string, string>> = {
   no_answer: "Nothing is known of the server now; what was shown last may be old.",
   index_unavailable:
-    "The index did not answer. What is sealed lies in the vault and can still be read: see Seals.",
+    "The index did not answer. What is sealed lies in the vault all the same: npm run verify reads it there, npm run restore makes an index of it.",
   vault_unreachable:
     "The vault did not answer. Entries go on being taken; they are sealed once it is back.",
+  entry_altered:
+    "The index was changed behind the server, which does not show what it never took. Verify tells what the entry was: from its sealed batch.",
   frozen: "The log is frozen: it can be read, and takes no entry until somebody has looked.",
 };
 
@@ -61,7 +72,8 @@ export function Failed({
         <strong>{what ?? "This could not be loaded"}.</strong> {STILL[problem.code] ?? ""}
       </p>
       <p class="muted">
-        The server’s words: {problem.detail}
+        {problem.requestId !== null && "The server’s words: "}
+        {problem.detail}
         {problem.requestId !== null && (
           <>
             {" "}

@@ -1,5 +1,5 @@
 /** The bar at the top: which log, which page, the zone, light or dark, keys, and signing out. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { keep, kept } from "../state/kept.ts";
 import { hrefOf, view, type View } from "../state/place.ts";
 import {
@@ -20,6 +20,8 @@ interface Tab {
   readonly to: View;
 }
 
+const NEAREST = { block: "nearest", inline: "center" } as const;
+
 /** A tab that one may not use is not there. */
 export function tabs(): Tab[] {
   const log = currentLog.value;
@@ -37,13 +39,19 @@ export function tabs(): Tab[] {
 }
 
 export function TopBar({ showKeys }: { readonly showKeys: () => void }) {
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the tabs are wider than the window.
+  useEffect(
+    () => nav.current?.querySelector("[aria-current]")?.scrollIntoView(NEAREST),
+    [view.value.name, session.value],
+  );
   return (
     <header class="top">
       <Link class="brand" href={hrefOf({ name: "overview" })}>
         <Mark /> Indelible
       </Link>
       {readable.value.length > 0 && <LogSwitch />}
-      <nav aria-label="Pages">
+      <nav aria-label="Pages" ref={nav}>
         {tabs().map(({ title, to }) => (
           <Link
             key={title}

@@ -25,6 +25,7 @@ const PAGE_HEADER = "x-indelible-page";
 
 interface Call {
   readonly method?: string;
+  /** A text is JSON already, and is sent as it stands. */
   readonly body?: unknown;
   readonly accept?: string;
   readonly signal?: AbortSignal;
@@ -50,7 +51,9 @@ export async function call(
         accept: accept ?? "application/json",
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(body === undefined
+        ? {}
+        : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       cache: "no-store",
       credentials: "same-origin",
       redirect: "error",

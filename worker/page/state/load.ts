@@ -38,7 +38,9 @@ export function useLoad<T>(
       (error: unknown) => {
         if (aborting.signal.aborted) return;
         const problem =
-          error instanceof ApiProblem ? error : new ApiProblem(0, "page", String(error));
+          error instanceof ApiProblem
+            ? error
+            : new ApiProblem(0, "page", "what came is no answer of this server’s API");
         setState((old) => ({ ...old, key, problem, isLoading: false }));
       },
     );

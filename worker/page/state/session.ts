@@ -3,7 +3,7 @@
  * link's secret stands in the fragment, which browsers send to nobody, and is taken out of the address at once.
  */
 import { computed, signal } from "@preact/signals";
-import { getJson, send, whenSignedOut } from "./api.ts";
+import { ApiProblem, getJson, send, whenSignedOut } from "./api.ts";
 import { kept, keep } from "./kept.ts";
 import { query, setQuery, view } from "./place.ts";
 
@@ -27,7 +27,7 @@ export interface SessionAnswer {
 /** `null`: not known yet. */
 export const session = signal<SessionAnswer | null>(null);
 /** Why signing in did not work, or why the page itself is of no use. */
-export const sessionProblem = signal<string | null>(null);
+export const sessionProblem = signal<ApiProblem | null>(null);
 
 export const roles = computed(
   () => new Set((session.value?.tokens ?? []).flatMap((token) => token.roles)),
@@ -71,7 +71,7 @@ export async function loadSession(): Promise<void> {
     session.value = await getJson<SessionAnswer>("/v1/session");
     sessionProblem.value = null;
   } catch (error) {
-    sessionProblem.value = (error as Error).message;
+    sessionProblem.value = problemOf(error);
   }
 }
 
@@ -80,9 +80,11 @@ export async function startSession(): Promise<void> {
   const link = /^#link=([A-Za-z0-9_-]{20,100})$/.exec(location.hash)?.[1];
   if (link === undefined) return loadSession();
   history.replaceState(null, "", location.pathname + location.search);
-  await signIn({ link });
+  if (await signIn({ link })) return;
+  const { value: problem } = sessionProblem;
+  await loadSession();
   // A link that was used already is no harm where one is signed in.
-  if (session.value === null) await loadSession();
+  if (session.value?.signed_in === false) sessionProblem.value = problem;
 }
 
 /** With a link's secret, or a token. False, and `sessionProblem` says why, where it does not work. */
@@ -94,10 +96,13 @@ export async function signIn(
     sessionProblem.value = null;
     return true;
   } catch (error) {
-    sessionProblem.value = (error as { detail?: string }).detail ?? String(error);
+    sessionProblem.value = problemOf(error);
     return false;
   }
 }
+
+const problemOf = (error: unknown): ApiProblem =>
+  error instanceof ApiProblem ? error : new ApiProblem(0, "page", String(error));
 
 export async function signOut(): Promise<void> {
   await send("DELETE", "/v1/session");

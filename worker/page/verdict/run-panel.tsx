@@ -16,7 +16,7 @@ const CHECK_WORDS: Readonly<Record<CheckName, string>> = {
   root: "Root against checkpoint",
   sealed: "Sealed batch against index",
   remembered: "Remembered checkpoint",
-  tail: "Not sealed yet",
+  tail: "Unsealed tail",
   witness: "Witnesses",
 };
 
@@ -98,8 +98,9 @@ function ProgressLine({ run }: { readonly run: Run }) {
       <span class="num">
         {formatCount(entries)} of {of === 0 ? "…" : formatCount(of)} · {formatBytes(bytes)} ·{" "}
         {formatCount(Math.round(rate))}/s
-        {seal !== null && ` · ${formatCount(seals)} seals, at ${formatCount(seal)}`} ·{" "}
-        {(run.tookMs / 1_000).toFixed(1)} s
+        {seal !== null &&
+          ` · ${formatCount(seals)} ${seals === 1 ? "seal" : "seals"}, at ${formatCount(seal)}`}{" "}
+        · {(run.tookMs / 1_000).toFixed(1)} s
       </span>
       <Sparkline rates={run.rates} />
     </div>
@@ -176,7 +177,7 @@ function FaultCard({ log, fault }: { readonly log: string; readonly fault: Fault
   );
 }
 
-/** The two lines, with what differs between their common beginning and end marked. */
+/** The two lines, with what differs between their common beginning and end marked; what stands for a line that is not shown, is none. */
 function Sides({ vault, index }: { readonly vault: string | null; readonly index: string | null }) {
   const [a, b] = [vault ?? "", index ?? ""];
   const most = Math.min(a.length, b.length);
@@ -184,19 +185,20 @@ function Sides({ vault, index }: { readonly vault: string | null; readonly index
   while (begin < most && a[begin] === b[begin]) begin++;
   let end = 0;
   while (end < most - begin && a.at(-1 - end) === b.at(-1 - end)) end++;
+  const areLines = a.startsWith("{") && b.startsWith("{");
   const side = (title: string, text: string | null) => (
     <div>
       <h3>{title}</h3>
       <pre tabIndex={0} role="region" aria-label={title}>
-        {text === null ? (
-          "–"
+        {!areLines ? (
+          <Foreign text={text ?? "–"} />
         ) : (
           <>
-            <Foreign text={text.slice(0, begin)} />
+            <Foreign text={text!.slice(0, begin)} />
             <mark>
-              <Foreign text={text.slice(begin, text.length - end)} />
+              <Foreign text={text!.slice(begin, text!.length - end)} />
             </mark>
-            <Foreign text={text.slice(text.length - end)} />
+            <Foreign text={text!.slice(text!.length - end)} />
           </>
         )}
       </pre>

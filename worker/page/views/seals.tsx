@@ -102,7 +102,8 @@ function SealRow({ log, seal, onState }: SealRowProps) {
       <th scope="row" data-name="Entries">
         <span>
           <Link href={hrefOf({ name: "entries", log, seq: last })} class="num">
-            {formatCount(seal.first)}–{formatCount(last)}
+            {formatCount(seal.first)}
+            {last > seal.first && `–${formatCount(last)}`}
           </Link>{" "}
           <span class="muted">{formatCount(seal.count)}</span>
         </span>

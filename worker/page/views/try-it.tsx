@@ -64,10 +64,11 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
   const seq = entry?.seq ?? 0;
   const check = run.value?.log === log ? run.value : null;
   const isChecked = check?.status === "done";
+  const holds = isChecked && check.verdict?.badge === "Verified here";
 
   const append = () =>
     action.run(async () => {
-      const { entries } = await send<Appended>("POST", `${path}/entries`, JSON.parse(body));
+      const { entries } = await send<Appended>("POST", `${path}/entries`, body);
       setEntry(entries[0] ?? null);
       setAt(2);
     }, "Appended");
@@ -96,11 +97,31 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
     startRun(log, { kind: "everything" }, seq);
     setAt(6);
   };
-  const repair = () =>
+  const repair = (next: number) =>
     action.run(async () => {
       setRepaired(await send<CheatReport>("POST", `${path}/cheats`, { way: "repair", seq }));
-      verify(LAST + 1);
+      verify(next);
     }, "Repaired");
+  const repairButton = (next: number) => (
+    <button
+      type="button"
+      class="main"
+      disabled={action.isBusy || !isChecked}
+      onClick={() => void repair(next)}
+    >
+      Repair from the vault
+    </button>
+  );
+  const panel = check !== null && (
+    <>
+      <RunPanel run={check} />
+      {check.status === "failed" && (
+        <button type="button" onClick={() => verify(at)}>
+          Verify again
+        </button>
+      )}
+    </>
+  );
 
   const step = (number: number): Pick<StepProps, "number" | "state" | "problem"> => ({
     number,
@@ -193,8 +214,8 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
                 Verify here
               </button>
             </>
-          ) : at === 4 && check !== null ? (
-            <RunPanel run={check} />
+          ) : at === 4 ? (
+            panel
           ) : (
             <p>It held.</p>
           )}
@@ -202,7 +223,15 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
         <Step {...step(4)} title="Cheat">
           {at === 4 ? (
             <>
-              {canCheat ? (
+              {isChecked && !holds && (
+                <p class="note warn">
+                  Something does not match already, perhaps since an earlier try. Begin with a log
+                  that holds.
+                </p>
+              )}
+              {isChecked && !holds && canCheat ? (
+                repairButton(4)
+              ) : canCheat ? (
                 <>
                   <p>
                     Be somebody who wants entry {formatCount(seq)} to say something else. The
@@ -213,7 +242,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
                       <li key={way}>
                         <button
                           type="button"
-                          disabled={action.isBusy || !isChecked}
+                          disabled={action.isBusy || !holds}
                           onClick={() => void cheat(way)}
                         >
                           {title}
@@ -222,7 +251,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
                       </li>
                     ))}
                     <li>
-                      <button type="button" disabled={!isChecked} onClick={flip}>
+                      <button type="button" disabled={!holds} onClick={flip}>
                         Flip one character
                       </button>
                       <span class="muted">
@@ -238,7 +267,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
                     one’s own machine. You can change one character of a copy in this browser;{" "}
                     <code>npm run tamper-demo</code> shows real attacks on a throw-away instance.
                   </p>
-                  <button type="button" class="main" disabled={!isChecked} onClick={flip}>
+                  <button type="button" class="main" disabled={!holds} onClick={flip}>
                     Flip one character
                   </button>
                 </>
@@ -261,7 +290,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
               </button>
             </>
           ) : (
-            at === 6 && check !== null && <RunPanel run={check} />
+            at === 6 && panel
           )}
           {at > 6 && <p>Caught: the sealed object still says what the index does not.</p>}
         </Step>
@@ -285,29 +314,23 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
                   The index can be edited; the vault cannot. So the sealed lines are fetched from
                   there, by version, and put back.
                 </p>
-                <button
-                  type="button"
-                  class="main"
-                  disabled={action.isBusy || !isChecked}
-                  onClick={() => void repair()}
-                >
-                  Repair from the vault
-                </button>
+                {repairButton(LAST + 1)}
               </>
             )
           ) : (
             <>
-              {repaired !== null && <Report report={repaired} />}
-              {check !== null && <RunPanel run={check} />}
+              {repaired !== null && <p class="note">{repaired.said}.</p>}
+              {panel}
             </>
           )}
         </Step>
       </ol>
-      {at > LAST && isChecked && (
+      {at > LAST && holds && (
         <End
           log={log}
           again={() => {
             setAt(1);
+            setEntry(null);
             setReport(null);
             setRepaired(null);
           }}
