@@ -1,8 +1,10 @@
 /** The auditor: what it finds of each kind of tampering, what it tells and when, and that a restart loses nothing of it. */
 import assert from "node:assert/strict";
 import test from "node:test";
+import { Failures } from "../../storage/flow/audit/failures.ts";
 import { slotName } from "../../storage/log/batch.ts";
 import { newFinding } from "../../storage/log/findings.ts";
+import { VaultError } from "../../storage/ports.ts";
 import { World } from "./harness.ts";
 import { TAMPERINGS, versionOf } from "./tampering.ts";
 import { DAY_MS, Watcher } from "./watcher.ts";
@@ -208,6 +210,22 @@ void test("a vault that does not answer is a finding only once it lasts", async 
   world.vault.down = false;
   await watcher.forMs(60_000);
   assert.deepEqual(watcher.told(), ["cleared vault_unreachable"]);
+});
+
+void test("work that failed once and waits for its turn while other work is answered is no vault that is away", () => {
+  const failures = new Failures();
+  const away = new VaultError("vault_unreachable", "no answer");
+  failures.failed("scheduled", away, 0);
+  assert.equal(failures.sinceMs, 0);
+  failures.went("requested", 30_000);
+  assert.deepEqual([failures.findings(100_000, 60_000), failures.sinceMs], [[], null]);
+  failures.failed("scheduled", away, 100_000);
+  assert.deepEqual(failures.findings(159_999, 60_000), []);
+  const [found] = failures.findings(160_000, 60_000);
+  assert.equal(found?.code, "vault_unreachable");
+  assert.match(found.found, /none since 1970-01-01T00:01:40/);
+  failures.went("conditions", 161_000);
+  assert.equal(failures.findings(162_000, 60_000).length, 1, "it asks neither vault nor index");
 });
 
 void test("what the surroundings say counts when it is said twice", async () => {

@@ -204,7 +204,7 @@ export class Auditor {
     if (this.#failures.retryMs(name) > this.#nowMs()) return;
     try {
       await work();
-      this.#failures.went(name);
+      this.#failures.went(name, this.#nowMs());
     } catch (error) {
       const { tries, code, why } = this.#failures.failed(name, error, this.#nowMs());
       const level = code === null ? "error" : "warn";
@@ -221,18 +221,20 @@ export class Auditor {
   #next(): Step | null {
     const { seals, scheduled: rolling, requested } = this.#paces;
     const nowMs = this.#nowMs();
-    const ready = (name: string) => this.#failures.retryMs(name) <= nowMs;
-    if (seals.mayWork && this.#seals.dueMs <= nowMs && ready("seals")) {
+    // What failed is tried again whatever it may work: somebody is told how long it lasts.
+    const ready = (name: string, pace: Pace) =>
+      (pace.mayWork || this.#failures.has(name)) && this.#failures.retryMs(name) <= nowMs;
+    if (this.#seals.dueMs <= nowMs && ready("seals", seals)) {
       return { name: "seals", pace: seals, pass: null, step: () => this.#stepSeals() };
     }
     const asked = this.#passes.requested !== null || this.#runs.waiting.length > 0;
-    if (asked && requested.mayWork && this.#waitMs.requested <= nowMs && ready("requested")) {
+    if (asked && this.#waitMs.requested <= nowMs && ready("requested", requested)) {
       const pass = this.#passes.requested;
       return { name: "requested", pace: requested, pass, step: () => this.#stepRequested() };
     }
     const { scheduled } = this.#passes;
     const due = scheduled !== null || this.#schedule.nextMs <= nowMs;
-    if (due && rolling.mayWork && this.#waitMs.scheduled <= nowMs && ready("scheduled")) {
+    if (due && this.#waitMs.scheduled <= nowMs && ready("scheduled", rolling)) {
       return {
         name: "scheduled",
         pace: rolling,
@@ -248,7 +250,9 @@ export class Auditor {
     const { scheduled } = this.#passes;
     const nowMs = this.#nowMs();
     const when = (name: string, dueMs: number, pace: Pace) =>
-      Math.max(dueMs, pace.readyMs, this.#failures.retryMs(name));
+      this.#failures.has(name)
+        ? Math.max(dueMs, this.#failures.retryMs(name))
+        : Math.max(dueMs, pace.readyMs);
     const asked = this.#passes.requested !== null || this.#runs.waiting.length > 0;
     const dueMs = scheduled === null ? this.#schedule.nextMs : this.#waitMs.scheduled;
     const wakeMs = Math.min(
@@ -350,7 +354,7 @@ export class Auditor {
     const failed = { state: "failed" as const, finished_at: formatTime(this.#nowMs()), why };
     const run = { ...pass.run(this.#nowMs()), ...failed };
     this.#passes.requested = null;
-    this.#failures.went("requested");
+    this.#failures.forget("requested");
     await this.#runs.finish(run, true, [[PASS_KEYS.requested, null]]).catch((error: unknown) => {
       const reason = String(error);
       this.#context.parts.report("error", "an audit's end could not be kept", { reason });
