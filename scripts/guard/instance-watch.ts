@@ -98,7 +98,8 @@ export class InstanceWatch {
   #fetch(path: string): Promise<Response> {
     const { url, token } = this.#parts;
     return fetch(`${url}${path}`, {
-      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+      // Looks are as far apart as the instance keeps an idle connection: one that it closes just then would look like its absence.
+      headers: { connection: "close", ...(token && { authorization: `Bearer ${token}` }) },
       redirect: "error",
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
     });

@@ -125,6 +125,8 @@ export class Operator {
       method,
       headers: {
         authorization: `Bearer ${this.#secret}`,
+        // Calls are far apart: one on a kept connection may come just as the worker closes it, and a drain must not fail.
+        connection: "close",
         ...(body ? { "content-type": "application/json" } : {}),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),

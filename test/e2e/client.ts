@@ -28,12 +28,16 @@ export interface Reply {
   json<T = Record<string, unknown>>(): T;
 }
 
-/** One request; the answer read to its end. Throws what fetch throws. */
+/**
+ * One request on a connection of its own, so that none fails because the other side closed an idle one at that moment; the
+ * answer read to its end. Throws what fetch throws.
+ */
 export async function call(url: string, path: string, options: Call = {}): Promise<Reply> {
   const { method = options.body === undefined ? "GET" : "POST", token, body, headers } = options;
   const answer = await fetch(url + path, {
     method,
     headers: {
+      connection: "close",
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(typeof body === "string" ? { "content-type": "application/json" } : {}),
       ...headers,

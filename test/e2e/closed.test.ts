@@ -11,6 +11,7 @@ import test, { after, before } from "node:test";
 import type { MinioSecrets } from "../../scripts/parts/minio.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call } from "./client.ts";
+import { filesOf } from "./folders.ts";
 import { sealNow } from "./sealing.ts";
 
 /** In an event that is sealed, and in one that is not yet. */
@@ -162,10 +163,7 @@ async function secretFiles(): Promise<string[]> {
 
 async function filesWith(folder: string, secrets: readonly (string | Buffer)[]): Promise<string[]> {
   const found: string[] = [];
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    const bytes = await readFile(path).catch(() => Buffer.alloc(0)); // A part may have removed it.
+  for await (const { path, bytes } of filesOf(folder)) {
     if (secrets.some((secret) => bytes.includes(secret))) found.push(path);
   }
   return found;

@@ -1,6 +1,6 @@
 /** Data folders as an operator handles them while nothing runs: copied, and parts of them put back old. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -35,4 +35,22 @@ export async function memoSize(dataDir: string, log: string): Promise<number | n
   } finally {
     database.close();
   }
+}
+
+/** Every file with its bytes, also while parts run on the folder: what they remove meanwhile is left out. */
+export async function* filesOf(dir: string): AsyncGenerator<{ path: string; bytes: Buffer }> {
+  for (const entry of await readdir(dir, { withFileTypes: true }).catch(ifGone([]))) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) yield* filesOf(path);
+    if (!entry.isFile()) continue;
+    const bytes = await readFile(path).catch(ifGone(null));
+    if (bytes !== null) yield { path, bytes };
+  }
+}
+
+function ifGone<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === "ENOENT") return value;
+    throw error;
+  };
 }

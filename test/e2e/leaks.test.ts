@@ -4,13 +4,14 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join, relative } from "node:path";
 import test, { after, before } from "node:test";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call, type Call } from "./client.ts";
 import { editLine } from "../../scripts/tamper-demo/index-file.ts";
+import { filesOf } from "./folders.ts";
 import { until } from "./until.ts";
 
 const LOG = "demo";
@@ -143,7 +144,7 @@ test("a row that was altered is a 500 with an id that the log has, and no word o
   await ask(500, ENTRIES);
 });
 
-test("nothing that was sent stands in what was printed, nor in any file beside the stores", () => {
+test("nothing that was sent stands in what was printed, nor in any file beside the stores", async () => {
   const printed = printedBefore + instance.output();
   const lines = printed.split("\n").filter((line) => line.startsWith("worker | "));
   assert.ok(lines.length > 5);
@@ -151,11 +152,11 @@ test("nothing that was sent stands in what was printed, nor in any file beside t
   // oxlint-disable-next-line no-control-regex -- what must not be there
   assert.doesNotMatch(printed, /[\u0000-\u0008\u000b-\u001f\u007f]/);
   search(printed, "the output");
-  for (const file of filesIn(instance.dataDir)) {
-    const name = relative(instance.dataDir, file);
+  for await (const { path, bytes } of filesOf(instance.dataDir)) {
+    const name = relative(instance.dataDir, path);
     const isStore = /^(libsql|minio)\//.test(name);
     const isToken = name.startsWith("tokens/");
-    search(readFileSync(file, "latin1"), name, isStore ? "tokens" : isToken ? "marks" : "all");
+    search(bytes.toString("latin1"), name, isStore ? "tokens" : isToken ? "marks" : "all");
   }
 });
 
@@ -183,9 +184,4 @@ function search(text: string, where: string, what: "all" | "marks" | "tokens" = 
     const at = text.indexOf(word);
     assert.ok(at < 0, `${place}, in ${where}: ${text.slice(Math.max(0, at - 200), at + 100)}`);
   }
-}
-
-function filesIn(dir: string): string[] {
-  const entries = readdirSync(dir, { withFileTypes: true, recursive: true });
-  return entries.filter((entry) => entry.isFile()).map(({ path, name }) => join(path, name));
 }

@@ -8,7 +8,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { findChromium } from "../../scripts/parts/chromium.ts";
 
 /** So that a test that waits for what never comes says so, and does not take the whole suite's time. */
-const STEP_LIMIT_MS = 15_000;
+const STEP_LIMIT_MS = 45_000;
 
 export interface Visit {
   readonly page: Page;
