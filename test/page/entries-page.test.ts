@@ -5,13 +5,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import type { EntriesPage } from "../../worker/page/state/answers.ts";
 import { call } from "../e2e/client.ts";
 import { sealNow } from "../e2e/sealing.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { assertAccessible, axe } from "./axe.ts";
 import { openBrowser, type Visit } from "./browser.ts";
 import { ALL_TEXTS, PLAIN_TEXTS } from "./hostile-texts.ts";
-import { append, visitAs } from "./signed-in.ts";
+import { append, faultsOf, foreignTexts, visitAs } from "./signed-in.ts";
 
 let instance: TestInstance;
 let browser: Browser;
@@ -62,13 +63,6 @@ const open = (): Promise<Visit> => visitAs(browser, instance, instance.tokens.de
 const at = (path: string): string => `${instance.url}/logs/demo${path}`;
 const rows = (page: Page) => page.locator("table.entries tbody tr");
 
-/** Texts of others, as they stand in the page. */
-function foreignTexts(page: Page, within: string): Promise<string[]> {
-  return page.evaluate(
-    `[...document.querySelectorAll("${within} bdi")].map((one) => one.textContent)`,
-  );
-}
-
 async function assertHarmless(page: Page): Promise<void> {
   assert.equal(await page.evaluate("window.pwn"), undefined);
 }
@@ -107,22 +101,13 @@ test("hostile texts in every field of a row, in the log's description and in the
   assert.equal(new URL(page.url()).searchParams.get("actor"), text);
   await assertHarmless(page);
   // Refusals of searches that cannot be, and of counts that come too fast, are the console's only words.
-  const { faults } = await settled(assertQuiet);
+  const faults = await faultsOf(assertQuiet);
   assert.deepEqual(
     faults.filter((fault) => !/status of (?:400|503)/.test(fault)),
     [],
   );
   await close();
 });
-
-async function settled(assertQuiet: () => Promise<void>): Promise<{ faults: string[] }> {
-  try {
-    await assertQuiet();
-    return { faults: [] };
-  } catch (error) {
-    return { faults: (error as { actual: string[] }).actual };
-  }
-}
 
 test("hostile texts in every field, key and change of an open entry are what they are", async () => {
   const { page, assertQuiet, close } = await open();
@@ -206,6 +191,29 @@ test("the keyboard alone: search, rows, an entry, its neighbours, its tabs; and 
   await page.keyboard.press("j");
   await page.keyboard.press("Tab");
   assert.ok(await drawer(focused).isVisible(), "the key did nothing");
+  await assertQuiet();
+  await close();
+});
+
+test("rows say that they were checked here only after they were, and one that says something else does not match", async () => {
+  const { page, assertQuiet, close } = await open();
+  await page.goto(at(""));
+  await rows(page).nth(99).waitFor();
+  assert.equal(await page.locator("table.entries .badge").count(), 0);
+  await page.getByRole("link", { name: "Verify", exact: true }).click();
+  await page.getByRole("button", { name: "Verify here" }).click();
+  await page.locator(".verdict").getByText("Verified here").waitFor();
+  await page.getByRole("link", { name: "Entries", exact: true }).click();
+  await page.locator("table.entries .badge.good").nth(99).waitFor();
+  await page.route(/entries\?.*order=asc/, async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as EntriesPage;
+    (answer.entries[7]!.entry.event as { action: string }).action = "a.8";
+    await route.fulfill({ response, json: answer });
+  });
+  await page.getByRole("link", { name: "Oldest first" }).click();
+  await page.locator("tr[data-seq='7']").getByText("Does not match").waitFor();
+  assert.equal(await page.locator("table.entries .badge.good").count(), 99);
   await assertQuiet();
   await close();
 });

@@ -3,6 +3,7 @@
  * refuses what it should.
  */
 import assert from "node:assert/strict";
+import { networkInterfaces, type NetworkInterfaceInfo } from "node:os";
 import { after, before, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { readTokenIdentities } from "../../scripts/parts/identity.ts";
@@ -135,9 +136,30 @@ test("a cheat is tried, caught with the entry's number, and repaired", async () 
   await page.getByRole("heading", { name: "You cheated, and it was noticed" }).waitFor();
   await check.getByText("1 of 1 sealed entries hold").waitFor();
   await assertAccessible(page, "Try it at its end");
+  // Who makes every hash behind it anew has a server that shows the edit, and the vault against it all the same.
+  await press("Once more");
+  await page.getByLabel("An event").fill(`[${EVENT.repeat(2).replace("}{", "},{")}]`);
+  await press("Append it");
+  await press("Seal now");
+  await press("Verify here");
+  await check.getByText("3 of 3 sealed entries hold").waitFor();
+  await press("As a DBA who knows the chain");
+  await page.getByText("the chain of 1 entries behind it fits again").waitFor();
+  // Somebody goes away in the middle: what does not match is repaired before anything else is tried.
+  await page.reload();
+  for (const name of ["Append it", "Seal now", "Verify here"]) await press(name);
+  await check.getByText("entry_altered at entry 1").waitFor();
+  const marked = await page.locator(".sides").first().locator("mark").allTextContents();
+  assert.deepEqual(marked, ["carol", "mallory"]);
+  await page.getByText("Something does not match already").waitFor();
+  await press("Repair from the vault");
+  await check.getByText("4 of 4 sealed entries hold").waitFor();
   await visited.assertQuiet();
   await visited.close();
 });
+
+/** Its number would be another one, were it read and written again on the way. */
+const EVENT = `{"action":"a","actor":{"id":"carol"},"details":{"n":1e3}}`;
 
 /** A new link, as `npm run link` makes it. */
 async function linkOf(): Promise<string> {
@@ -168,5 +190,49 @@ test("axe finds nothing, narrow or wide, light or dark", async () => {
     }
   }
   await visited.assertQuiet();
+  await visited.close();
+});
+
+test("by plain HTTP from another machine: verified all the same, warned of, copied by hand; and no attacker", async () => {
+  const isFar = ({ family, internal }: NetworkInterfaceInfo) => family === "IPv4" && !internal;
+  const { address } = Object.values(networkInterfaces())
+    .flatMap((one) => one ?? [])
+    .find(isFar)!;
+  await instance.restart({ INDELIBLE_LISTEN: `${address}:0` });
+  const visited = await visit(browser, instance.url);
+  const { page, context, faults } = visited;
+  await page.goto(await linkOf());
+  await page.getByText("Not HTTPS: anyone on the way can read and change this page").waitFor();
+  assert.equal(await page.evaluate("isSecureContext || !!navigator.clipboard"), false);
+  await page.getByRole("button", { name: "Verify here" }).click();
+  await page.getByText("4 of 4 sealed entries hold").first().waitFor();
+  await page.goto(`${instance.url}/logs/demo/entries/1`);
+  await page.getByRole("heading", { name: /Entry/ }).getByText("Verified here").waitFor();
+  await page.getByRole("button", { name: "Copy link" }).click();
+  const selected = await page.evaluate("getSelection().toString()");
+  assert.equal(selected, `${instance.url}/logs/demo/entries/1`);
+  await page.keyboard.press("Escape");
+  assert.ok(page.url().endsWith("/entries/1"), "the dialog alone was closed");
+
+  await page.goto(`${instance.url}/try`);
+  for (const name of ["Append it", "Seal now", "Verify here"]) {
+    await page.getByRole("button", { name, exact: true }).click();
+  }
+  await page.getByText("There is no attacker here").waitFor();
+  assert.equal(await page.getByRole("button", { name: /^As / }).count(), 0);
+  const answer = await context.request.post(`${instance.url}/v1/logs/demo/cheats`, {
+    ...{ data: { way: "repair", seq: 0 } },
+    headers: { "x-indelible-page": "1", origin: instance.url },
+  });
+  assert.equal(answer.status(), 404);
+  await page.getByRole("button", { name: "Flip one character" }).click();
+  await page.getByText("entry_altered at entry 4").first().waitFor();
+  await page.getByRole("button", { name: "Verify without the change" }).click();
+  await page.getByRole("heading", { name: "You cheated, and it was noticed" }).waitFor();
+  // Of plain HTTP the browser itself complains.
+  assert.deepEqual(
+    faults.filter((fault) => !fault.includes("Cross-Origin-Opener-Policy header has been ignored")),
+    [],
+  );
   await visited.close();
 });

@@ -39,3 +39,20 @@ export function statesOf(page: Page): Promise<Record<string, string>> {
     `Object.fromEntries([...document.querySelectorAll("[data-check]")].map((one) => [one.dataset.check, one.dataset.state]))`,
   );
 }
+
+/** Texts of others, as they stand in the page. */
+export function foreignTexts(page: Page, within: string): Promise<string[]> {
+  return page.evaluate(
+    `[...document.querySelectorAll("${within} bdi")].map((one) => one.textContent)`,
+  );
+}
+
+/** What went wrong until now, for tests that know of some of it. */
+export async function faultsOf(assertQuiet: () => Promise<void>): Promise<string[]> {
+  try {
+    await assertQuiet();
+    return [];
+  } catch (error) {
+    return (error as { actual: string[] }).actual;
+  }
+}

@@ -1,13 +1,15 @@
 /**
  * A page of entries as a real table: 100 rows, so that the browser's own search, copying and printing work. What stands in it is
- * the server's word; a row that is not sealed says so, and nothing here is green.
+ * the server's word, until a check of this browser speaks for the row; one that is not sealed says so and is never green.
  */
+import { VerifiedBadge, type Verified } from "../parts/badge.tsx";
 import { Link } from "../parts/link.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { EntryItem, Party, SealItem } from "../state/answers.ts";
 import { hrefOf } from "../state/place.ts";
 import { formatCount, formatDay, zone, zoneName } from "../state/time.ts";
 import { COLUMN_WORDS, columns, type Column } from "./columns.ts";
+import { useRowBadges } from "./use-row-badges.ts";
 
 const CELL_CHARS = 80;
 
@@ -20,6 +22,7 @@ interface TableProps {
 }
 
 export function EntryTable({ log, items, seals, open }: TableProps) {
+  const badges = useRowBadges(log, items);
   const shown = open === null ? columns.value : columns.value.filter((name) => BESIDE.has(name));
   return (
     <div class="scroll">
@@ -45,6 +48,7 @@ export function EntryTable({ log, items, seals, open }: TableProps) {
               item={item}
               shown={shown}
               seals={seals}
+              badge={badges.get(item) ?? null}
               isOpen={item.seq === open}
             />
           ))}
@@ -62,10 +66,11 @@ interface RowProps {
   readonly log: string;
   readonly item: EntryItem;
   readonly seals: readonly SealItem[];
+  readonly badge: Verified | null;
   readonly isOpen: boolean;
 }
 
-function EntryRow({ log, item, shown, seals, isOpen }: RowProps) {
+function EntryRow({ log, item, shown, seals, badge, isOpen }: RowProps) {
   const { seq, entry } = item;
   return (
     <tr
@@ -83,7 +88,7 @@ function EntryRow({ log, item, shown, seals, isOpen }: RowProps) {
       </td>
       {shown.map((column) => (
         <td key={column} data-name={COLUMN_WORDS[column]}>
-          <Cell column={column} item={item} seals={seals} />
+          <Cell column={column} item={item} seals={seals} badge={badge} />
         </td>
       ))}
     </tr>
@@ -94,11 +99,8 @@ function Cell({
   column,
   item,
   seals,
-}: {
-  column: Column;
-  item: EntryItem;
-  seals: readonly SealItem[];
-}) {
+  badge,
+}: Pick<RowProps, "item" | "seals" | "badge"> & { readonly column: Column }) {
   const { event, by } = item.entry;
   switch (column) {
     case "actor":
@@ -118,7 +120,11 @@ function Cell({
     case "context":
       return <Foreign text={event.context?.["ip"] ?? "–"} cut={CELL_CHARS} />;
     case "state":
-      return <SealState item={item} seals={seals} />;
+      return (
+        <>
+          {badge !== null && <VerifiedBadge is={badge} />} <SealState item={item} seals={seals} />
+        </>
+      );
     default:
       return column satisfies never;
   }
@@ -165,7 +171,10 @@ function SealState({
   const seal = sealOf(seals, item.seq);
   if (seal === null) return <span class="muted">sealed</span>;
   return (
-    <span class="muted" title="The server says so. Open the entry to have it checked here.">
+    <span
+      class="muted"
+      title="The server says so. Open the entry, or Verify, to have it checked here."
+    >
       seal <span class="num">{formatCount(seal.first)}</span> · until{" "}
       {formatDay(seal.retain_until, zone.value)}
     </span>

@@ -8,6 +8,7 @@ import type { DroppedFile, FileVerdict } from "../verify/file-check.ts";
 import type { Scope } from "../verify/log-check.ts";
 import type { SearchQuestion, SearchVerdict } from "../verify/search-check.ts";
 import type { Question, Reply } from "../verify/protocol.ts";
+import type { Leaves, RowQuestion } from "../verify/rows.ts";
 import type { Checks, Progress, Verdict } from "../verify/verdict.ts";
 import { announce } from "./announce.ts";
 import { memoryOf, remember } from "./remembered.ts";
@@ -34,6 +35,8 @@ export interface Run {
 export const run = signal<Run | null>(null);
 /** What whole checks of logs came to in this visit, by log. */
 export const proven = signal<ReadonlyMap<string, Verdict>>(new Map());
+/** The leaves that they computed. */
+export const provenLeaves = signal<ReadonlyMap<string, readonly Leaves[]>>(new Map());
 
 interface TrustedTypes {
   createPolicy(
@@ -86,7 +89,7 @@ export function startRun(log: string, scope: Scope, flip: number | null = null):
       }
       change({ progress: now });
       say(now);
-    } else if (data.kind === "log") end(own, data.verdict);
+    } else if (data.kind === "log") end(own, data);
     else if (data.kind === "failed") fail(own, data.detail);
   });
   own.addEventListener("error", () => fail(own, "the verifier's thread could not be started"));
@@ -109,7 +112,7 @@ function say({ entries, of }: Progress): void {
   saidTenth = tenth;
 }
 
-function end(own: Worker, verdict: Verdict): void {
+function end(own: Worker, { verdict, leaves }: Extract<Reply, { kind: "log" }>): void {
   own.terminate();
   thread = null;
   const { checks, progress } = verdict;
@@ -117,6 +120,7 @@ function end(own: Worker, verdict: Verdict): void {
   announce(`${verdict.badge}. ${verdict.words}`);
   const { log, flip, scope } = run.value!;
   if (flip !== null || scope.kind !== "everything") return;
+  provenLeaves.value = new Map([...provenLeaves.value, [log, leaves]]);
   proven.value = new Map([...proven.value, [log, verdict]]);
   if (verdict.whole && verdict.checkpoint !== null) {
     remember(log, verdict.vkeys, verdict.checkpoint);
@@ -179,6 +183,11 @@ export async function verifyFiles(
 ): Promise<readonly FileVerdict[]> {
   const reply = await askHelper((id) => ({ kind: "files", id, files, vkeys, flip }));
   return (reply as Extract<Reply, { kind: "files" }>).verdicts;
+}
+
+export async function verifyRows(rows: readonly RowQuestion[]): Promise<readonly boolean[]> {
+  const reply = await askHelper((id) => ({ kind: "rows", id, rows }));
+  return (reply as Extract<Reply, { kind: "rows" }>).same;
 }
 
 export async function verifySearch(question: SearchQuestion): Promise<SearchVerdict> {

@@ -134,6 +134,12 @@ export class IndexChain {
  * Holds the index's lines against the sealed ones of one batch, and takes them into the chain. Every difference is named, with
  * both sides.
  */
+/** The index gave exactly the bytes that are sealed. */
+export function isSame(sealed: BatchLines, lines: readonly IndexLine[]): boolean {
+  if (lines.length !== sealed.length) return false;
+  return lines.every((line, i) => line instanceof Uint8Array && equalBytes(line, sealed.at(i)));
+}
+
 export function compareLines(
   sealed: BatchLines,
   first: number,

@@ -7,11 +7,10 @@ import {
   BATCH_INFLATED_BYTES_MAX,
   decodeBatch,
   type BatchHeader,
-  type BatchLines,
   type CheckedBatch,
   type DecodedBatch,
 } from "../../../storage/log/batch.ts";
-import { equalBytes, fromHex } from "../../../storage/log/bytes.ts";
+import { fromHex } from "../../../storage/log/bytes.ts";
 import type { OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
 import { LogError, type LogErrorCode } from "../../../storage/log/errors.ts";
 import { findingOf, newFinding, type Finding } from "../../../storage/log/findings.ts";
@@ -19,7 +18,7 @@ import { HASH_BYTES, ZERO_HASH } from "../../../storage/log/hash.ts";
 import { Replay } from "../../../storage/log/replay.ts";
 import { CompactTree } from "../../../storage/log/tree.ts";
 import { gunzip } from "./gunzip.ts";
-import { compareLines, IndexChain, type IndexLine } from "./index-chain.ts";
+import { compareLines, IndexChain, isSame, type IndexLine } from "./index-chain.ts";
 import { TrustedKeys } from "./keys.ts";
 import { IndexReader } from "./read-index.ts";
 import { compareRoots } from "./roots.ts";
@@ -48,6 +47,8 @@ export interface CheckOptions {
   readonly remembered: Remembered | null;
   readonly onChecks?: (checks: Checks) => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** A batch whose lines, chain, root and signature hold. */
+  readonly onBatch?: (batch: CheckedBatch) => void;
   /** Awaited between steps: a pause lasts as long as it does. */
   readonly gate?: () => Promise<void>;
 }
@@ -270,6 +271,7 @@ class Run {
       );
     }
     this.#remember(checked);
+    this.#options.onBatch?.(checked);
     const chain = this.#chain!;
     const same = isSame(sealed.lines, lines.lines);
     if (same && chain.isAt(before.size, before.leaf, before.frontier)) chain.jump(checked);
@@ -391,10 +393,4 @@ const AT_START = { size: 0, frontier: [], prev: ZERO_HASH } as const;
 /** Where a batch says that it begins; its root is signed, so it cannot say so wrongly. */
 function startOf({ first, frontier, prev }: BatchHeader) {
   return { size: first, frontier: frontier.map(fromHex), prev };
-}
-
-/** The index gave exactly the bytes that are sealed. */
-function isSame(sealed: BatchLines, lines: readonly IndexLine[]): boolean {
-  if (lines.length !== sealed.length) return false;
-  return lines.every((line, i) => line instanceof Uint8Array && equalBytes(line, sealed.at(i)));
 }

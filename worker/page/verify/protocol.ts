@@ -1,6 +1,7 @@
 /** What the page and the verifier's own thread say to each other. `id` ties answers to questions. */
 import type { EntryQuestion, EntryVerdict } from "./entry-check.ts";
 import type { DroppedFile, FileVerdict } from "./file-check.ts";
+import type { Leaves, RowQuestion } from "./rows.ts";
 import type { SearchQuestion, SearchVerdict } from "./search-check.ts";
 import type { Scope } from "./log-check.ts";
 import type { Checks, Progress, Verdict } from "./verdict.ts";
@@ -38,12 +39,20 @@ export type Question =
       readonly base: string;
       readonly question: SearchQuestion;
     }
+  | { readonly kind: "rows"; readonly id: number; readonly rows: readonly RowQuestion[] }
   | { readonly kind: "pause"; readonly on: boolean };
 
 export type Reply =
   | { readonly kind: "checks"; readonly id: number; readonly checks: Checks }
   | { readonly kind: "progress"; readonly id: number; readonly progress: Progress }
-  | { readonly kind: "log"; readonly id: number; readonly verdict: Verdict }
+  | {
+      readonly kind: "log";
+      readonly id: number;
+      readonly verdict: Verdict;
+      /** Of the batches that hold in themselves, as far as they are kept. */
+      readonly leaves: readonly Leaves[];
+    }
+  | { readonly kind: "rows"; readonly id: number; readonly same: readonly boolean[] }
   | { readonly kind: "entry"; readonly id: number; readonly verdict: EntryVerdict }
   | { readonly kind: "files"; readonly id: number; readonly verdicts: readonly FileVerdict[] }
   | { readonly kind: "search"; readonly id: number; readonly verdict: SearchVerdict }

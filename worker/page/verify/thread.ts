@@ -9,10 +9,13 @@ import { checkSearch } from "./search-check.ts";
 import { checkLog } from "./log-check.ts";
 import type { Question, RememberedNote, Reply } from "./protocol.ts";
 import type { Remembered } from "./remembered.ts";
+import { checkRows, type Leaves } from "./rows.ts";
 import { SourceError } from "./source.ts";
 
 /** Progress is for eyes: oftener than this nobody sees it. */
 const PROGRESS_MS = 100;
+/** Entries whose leaves are kept for rows that are looked at later: 32 MB. */
+const LEAVES_MAX = 1_000_000;
 
 export class VerifierThread {
   readonly #send: (reply: Reply) => void;
@@ -39,7 +42,9 @@ export class VerifierThread {
     const { id } = question;
     switch (question.kind) {
       case "log":
-        return { kind: "log", id, verdict: await this.#checkLog(question) };
+        return this.#checkLog(question);
+      case "rows":
+        return { kind: "rows", id, same: checkRows(question.rows) };
       case "entry":
         return { kind: "entry", id, verdict: await checkEntry(question.question) };
       case "search": {
@@ -54,10 +59,13 @@ export class VerifierThread {
     }
   }
 
-  #checkLog({ id, base, log, scope, vkeys, remembered, flip }: Extract<Question, { kind: "log" }>) {
+  async #checkLog(question: Extract<Question, { kind: "log" }>): Promise<Reply> {
+    const { id, base, log, scope, vkeys, remembered, flip } = question;
+    const leaves: Leaves[] = [];
+    let kept = 0;
     const http = new HttpSource(base, log);
     let sentMs = 0;
-    return checkLog(flip === null ? http : flipping(http, flip), {
+    const verdict = await checkLog(flip === null ? http : flipping(http, flip), {
       ...{ scope, vkeys, remembered: remembered === null ? null : parsed(remembered) },
       onChecks: (checks) => this.#send({ kind: "checks", id, checks }),
       onProgress: (progress) => {
@@ -65,8 +73,13 @@ export class VerifierThread {
         sentMs = Date.now();
         this.#send({ kind: "progress", id, progress });
       },
+      onBatch: ({ header: { first, count }, leaves: own }) => {
+        kept += count;
+        if (kept <= LEAVES_MAX) leaves.push({ first, count, leaves: own });
+      },
       gate: () => this.#paused ?? Promise.resolve(),
     });
+    return { kind: "log", id, verdict, leaves };
   }
 
   #pause(on: boolean): void {

@@ -4,7 +4,8 @@ import { BinTable, Histogram } from "../overview/histogram.tsx";
 import { presetMs, Range, rangeOf, setRange } from "../overview/range.tsx";
 import { getStats } from "../overview/stats.ts";
 import { TrustStrip } from "../overview/trust-strip.tsx";
-import { Badge } from "../parts/badge.tsx";
+import { Badge, VerifiedBadge } from "../parts/badge.tsx";
+import { useRowBadges } from "../entries/use-row-badges.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Alarms } from "../parts/findings.tsx";
 import { Link } from "../parts/link.tsx";
@@ -200,6 +201,7 @@ function Newest({ log, size }: { readonly log: string; readonly size: number }) 
   const { value, problem, reload } = useLoad(`${path} ${size}`, (signal) =>
     getJson<EntriesPage>(path, signal),
   );
+  const badges = useRowBadges(log, value?.entries ?? []);
   return (
     <Panel
       title="Newest entries"
@@ -221,42 +223,53 @@ function Newest({ log, size }: { readonly log: string; readonly size: number }) 
             </tr>
           </thead>
           <tbody>
-            {value.entries.map(({ seq, sealed, entry: { time, event } }) => (
-              <tr key={seq}>
-                <th scope="row" data-name="Entry">
-                  <Link class="num" href={hrefOf({ name: "entries", log, seq })}>
-                    {seq}
-                  </Link>
-                </th>
-                <td data-name="Time">
-                  <Time at={time} />
-                </td>
-                <td data-name="Actor">
-                  <Foreign text={event.actor.name ?? event.actor.id} cut={60} />
-                </td>
-                <td data-name="Action">
-                  <Foreign text={event.action} cut={60} />
-                </td>
-                <td data-name="Target">
-                  {event.targets?.[0] ? (
-                    <Foreign text={event.targets[0].name ?? event.targets[0].id} cut={60} />
-                  ) : (
-                    ""
-                  )}
-                </td>
-                <td data-name="State">
-                  {sealed ? (
-                    <Badge tone="plain" sign="▣">
-                      sealed
-                    </Badge>
-                  ) : (
-                    <Badge tone="warn" sign="…">
-                      not sealed
-                    </Badge>
-                  )}
-                </td>
-              </tr>
-            ))}
+            {value.entries.map((item) => {
+              const {
+                seq,
+                sealed,
+                entry: { time, event },
+              } = item;
+              const badge = badges.get(item) ?? null;
+              return (
+                <tr key={seq}>
+                  <th scope="row" data-name="Entry">
+                    <Link class="num" href={hrefOf({ name: "entries", log, seq })}>
+                      {seq}
+                    </Link>
+                  </th>
+                  <td data-name="Time">
+                    <Time at={time} />
+                  </td>
+                  <td data-name="Actor">
+                    <Foreign text={event.actor.name ?? event.actor.id} cut={60} />
+                  </td>
+                  <td data-name="Action">
+                    <Foreign text={event.action} cut={60} />
+                  </td>
+                  <td data-name="Target">
+                    {event.targets?.[0] ? (
+                      <Foreign text={event.targets[0].name ?? event.targets[0].id} cut={60} />
+                    ) : (
+                      ""
+                    )}
+                  </td>
+                  <td data-name="State">
+                    <span>
+                      {badge !== null && <VerifiedBadge is={badge} />}{" "}
+                      {sealed ? (
+                        <Badge tone="plain" sign="▣">
+                          sealed
+                        </Badge>
+                      ) : (
+                        <Badge tone="warn" sign="…">
+                          not sealed
+                        </Badge>
+                      )}
+                    </span>
+                  </td>
+                </tr>
+              );
+            })}
           </tbody>
         </table>
       )}
