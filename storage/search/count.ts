@@ -1,53 +1,130 @@
-/** Counts from the search tables: how many entries meet a filter, over time, and which values occur most among them. */
-import type { InStatement } from "@libsql/client/web";
-import type { Filter } from "../log/filter.ts";
+/**
+ * Counts from the search tables: how many entries meet a filter, over time, and which values occur most among them. Of everything they
+ * are kept; few hits are read row by row; of many hits whole runs are counted here.
+ */
+import type { InStatement, Row } from "@libsql/client/web";
+import { EVERYTHING, type Filter } from "../log/filter.ts";
 import type { Connection } from "../index/connection.ts";
-import { integerOf } from "../index/row.ts";
+import { integerOf, textOf } from "../index/row.ts";
+import type { Bins } from "./bins.ts";
 import type { SeqRange } from "./find.ts";
 import { matchOf } from "./match.ts";
+import { RunCounts } from "./run-count.ts";
+import { RunReader } from "./run-rows.ts";
+import type { Run } from "./run.ts";
 import { idOf, type SearchLog } from "./tables.ts";
-import { FIELDS, prefixOf, valueOfTerm, type Field } from "./terms.ts";
-
-export interface ValueCount {
-  readonly value: string;
-  readonly count: number;
-}
+import { FIELDS, formatMatch, prefixOf, valueOfTerm, type Field } from "./terms.ts";
+import { topOf, type ValueCount } from "./top.ts";
 
 export type TopValues = Readonly<Record<Field, readonly ValueCount[]>>;
 
 export interface Counted {
-  readonly steps: ReadonlyMap<number, number> | null;
+  /** Of each bin. */
+  readonly bins: readonly number[];
   readonly top: TopValues;
 }
 
+export interface CountWanted {
+  readonly bins: Bins;
+  /** The first entry that is not before each edge of the bins. */
+  readonly seqs: readonly number[];
+  /** Values of a field. */
+  readonly limit: number;
+}
+
+/**
+ * A hit that is read by its row takes 4 µs, a run's entry that is passed over a fortieth of that. So many hits are few anyway.
+ */
+const FEW_SHARE = 1 / 40;
+const FEW_HITS = 10_000;
+
 export class SearchCounter {
   readonly #connection: Connection;
+  readonly #runs: RunReader;
+  readonly #fewHits: number;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, fewHits: number = FEW_HITS) {
     this.#connection = connection;
+    this.#fewHits = fewHits;
+    this.#runs = new RunReader(connection);
   }
 
   /**
-   * The `limit` values of each field that occur in most entries of the range, of equals the first by code points; and how many
-   * entries meet the filter but for its times, by the number of the step since 1970 in which they lie. Null in place of these where
-   * every entry does.
+   * How many entries of each bin meet the filter, and the `limit` values of each field that occur in most of them, of equals the first
+   * by code points. Throws IndexError.
    */
-  async count(
+  async count(log: SearchLog, filter: Filter, wanted: CountWanted): Promise<Counted> {
+    const { seqs, limit } = wanted;
+    const range = { from: seqs[0] ?? 0, to: seqs.at(-1) ?? 0 };
+    const match = await matchOf(this.#connection, log, filter);
+    const all = seqs.slice(1).map((seq, at) => seq - seqs[at]!);
+    if (match === null && range.from === 0 && range.to >= log.next) {
+      return { bins: all, top: await this.#topOfAll(log, limit) };
+    }
+    if (!(await this.#areFew(log, match, range))) {
+      return this.#countRuns(log, filter, match, wanted, range);
+    }
+    const { stepMs, startsMs } = wanted.bins;
+    const [rows] = await this.#read([countHits(log, match, range, limit, FIELDS, stepMs)]);
+    const steps = new Map(
+      rows!
+        .filter((row) => row["field"] === "step")
+        .map((row) => [integerOf(row, "value"), integerOf(row, "n")]),
+    );
+    // Times never decrease along a log: where every entry counts, the bins' seqs are the counts.
+    const bins = match === null ? all : startsMs.map((startMs) => steps.get(startMs / stepMs) ?? 0);
+    return { bins, top: byField((field) => valuesOf(rows!, field)) };
+  }
+
+  async #areFew(log: SearchLog, match: string | null, { from, to }: SeqRange): Promise<boolean> {
+    const few = Math.max(this.#fewHits, Math.floor((to - from) * FEW_SHARE));
+    if (match === null || to - from <= few) return to - from <= few;
+    const sql =
+      "SELECT count(*) AS n FROM (SELECT 1 FROM word WHERE word MATCH ?4 AND rowid >= ?1 AND rowid < ?2 LIMIT ?3)";
+    const args = [idOf(log, from), idOf(log, to), few + 1, match];
+    const [rows] = await this.#read([{ sql, args }]);
+    return integerOf(rows![0], "n") <= few;
+  }
+
+  async #countRuns(
     log: SearchLog,
     filter: Filter,
+    match: string | null,
+    { seqs, limit }: CountWanted,
     range: SeqRange,
-    { stepMs, limit }: { readonly stepMs: number; readonly limit: number },
   ): Promise<Counted> {
-    const match = await matchOf(this.#connection, log, filter);
-    const isAll = match === null && range.from === 0 && range.to >= log.next;
-    if (isAll) return { steps: null, top: await this.#topOfAll(log, limit) };
-    const [rows] = await this.#read([countHits(log, match, range, stepMs, limit)]);
-    const of = (field: Field): ValueCount[] =>
-      rows!.filter((row) => row["field"] === field).map((row) => valueCount(row));
-    const steps = rows!
-      .filter((row) => row["field"] === "step")
-      .map((row): [number, number] => [integerOf(row, "value"), integerOf(row, "n")]);
-    return { steps: match === null ? null : new Map(steps), top: byField(of) };
+    const counts = new RunCounts(filter, seqs);
+    const words = formatMatch({ ...EVERYTHING, words: filter.words }, log.number);
+    for await (const runs of this.#runs.runs(log, range)) {
+      const marks = words === null ? null : await this.#marked(log, words, runs);
+      runs.forEach((run, at) => counts.add(run, marks?.[at] ?? null));
+    }
+    const uncounted = FIELDS.filter((field) => counts.of(field) === null);
+    const [rows = []] =
+      uncounted.length === 0
+        ? []
+        : await this.#read([countHits(log, match, range, limit, uncounted, null)]);
+    const top = byField((field) => {
+      const kept = counts.of(field);
+      return kept === null ? valuesOf(rows, field) : topOf(kept, limit);
+    });
+    return { bins: counts.bins, top };
+  }
+
+  /** For each run 1 at each entry that has the words. */
+  async #marked(log: SearchLog, words: string, runs: readonly Run[]): Promise<Uint8Array[]> {
+    const statements = runs.map(({ first, count }): InStatement => {
+      const sql =
+        "SELECT json_group_array(rowid - ?1) AS places FROM word WHERE word MATCH ?3 AND rowid >= ?1 AND rowid < ?2";
+      return { sql, args: [idOf(log, first), idOf(log, first + count), words] };
+    });
+    const answers = await this.#read(statements);
+    return runs.map(({ count }, at) => {
+      const marks = new Uint8Array(count);
+      const places = JSON.parse(textOf(answers[at]![0], "places")) as number[];
+      for (const place of places) marks[place] = 1;
+      return marks;
+    });
   }
 
   async #topOfAll(log: SearchLog, limit: number): Promise<TopValues> {
@@ -81,7 +158,11 @@ function byField(of: (field: Field) => readonly ValueCount[]): TopValues {
   return { action: of("action"), actor: of("actor"), target: of("target"), outcome: of("outcome") };
 }
 
-function valueCount(row: Parameters<typeof integerOf>[0]): ValueCount {
+function valuesOf(rows: readonly Row[], field: Field): ValueCount[] {
+  return rows.filter((row) => row["field"] === field).map((row) => valueCount(row));
+}
+
+function valueCount(row: Row | undefined): ValueCount {
   return { value: String(row?.["value"]), count: integerOf(row, "n") };
 }
 
@@ -99,12 +180,14 @@ function topOfTerms(log: SearchLog, field: Field, limit: number): InStatement {
   return { sql, args: [prefix, `${prefix}~`, limit] };
 }
 
+/** `fields`: of which the most frequent values are wanted; `stepMs`: of the bins, null where they are not. */
 function countHits(
   log: SearchLog,
   match: string | null,
   { from, to }: SeqRange,
-  stepMs: number,
   limit: number,
+  fields: readonly Field[],
+  stepMs: number | null,
 ): InStatement {
   const hits =
     match === null
@@ -112,18 +195,19 @@ function countHits(
       : "id IN (SELECT rowid FROM word WHERE word MATCH ?4 AND rowid >= ?1 AND rowid < ?2)";
   const targets =
     "SELECT target FROM hit WHERE target IS NOT NULL UNION ALL SELECT m.value FROM hit, json_each(hit.more) m WHERE hit.more IS NOT NULL";
-  const top = (field: Field, values: string): string =>
-    `SELECT * FROM (SELECT '${field}' AS field, value, count(*) AS n FROM (${values}) WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?3)`;
-  const parts = [
-    top("action", "SELECT action AS value FROM hit"),
-    top("actor", "SELECT actor AS value FROM hit"),
-    top("target", `SELECT target AS value FROM (${targets})`),
-    top("outcome", "SELECT outcome AS value FROM hit"),
-    ...(match === null
-      ? []
-      : ["SELECT 'step', time / CAST(?5 AS INTEGER), count(*) FROM hit GROUP BY 2"]),
-  ];
-  const sql = `WITH hit AS MATERIALIZED (SELECT time, action, actor, outcome, target, more FROM doc WHERE ${hits}) ${parts.join(" UNION ALL ")}`;
+  const parts = fields.map((field) => {
+    const values =
+      field === "target"
+        ? `SELECT target AS value FROM (${targets})`
+        : `SELECT ${field} AS value FROM hit`;
+    return `SELECT * FROM (SELECT '${field}' AS field, value, count(*) AS n FROM (${values}) WHERE value IS NOT NULL GROUP BY value ORDER BY n DESC, value LIMIT ?3)`;
+  });
   const bounds = [idOf(log, from), idOf(log, to), limit];
-  return { sql, args: match === null ? bounds : [...bounds, match, stepMs] };
+  const args = match === null ? bounds : [...bounds, match];
+  if (match !== null && stepMs !== null) {
+    parts.push("SELECT 'step', time / CAST(?5 AS INTEGER), count(*) FROM hit GROUP BY 2");
+    args.push(stepMs);
+  }
+  const sql = `WITH hit AS MATERIALIZED (SELECT time, action, actor, outcome, target, more FROM doc WHERE ${hits}) ${parts.join(" UNION ALL ")}`;
+  return { sql, args };
 }

@@ -32,7 +32,7 @@ export class SearchFinder {
   /** What the tables know of these logs; one that is missing is not known. */
   async logs(names: readonly string[]): Promise<Map<string, SearchLog>> {
     const sql =
-      "SELECT name, number, next, leaf, untallied FROM log WHERE name IN (SELECT value FROM json_each(?))";
+      "SELECT name, number, next, leaf, untallied, runs FROM log WHERE name IN (SELECT value FROM json_each(?))";
     const [answer] = await this.#read([{ sql, args: [JSON.stringify(names)] }]);
     return new Map(answer!.rows.map((row) => [String(row["name"]), logOf(row)]));
   }

@@ -6,6 +6,8 @@ import { toHex } from "../log/bytes.ts";
 import { HASH_BYTES, type Head } from "../log/hash.ts";
 import type { Chunk, Index } from "../ports.ts";
 import { RowBuilder } from "./rows.ts";
+import { RunReader } from "./run-rows.ts";
+import { RUN_ENTRIES, RunBuilder } from "./run.ts";
 import type { SearchLog, SearchTables } from "./tables.ts";
 
 /** Lines of one transaction: some 1,700 entries as a rule, at least one chunk (4 MB). */
@@ -14,6 +16,8 @@ const PAGE_BYTES = 1024 * 1024;
 const SLICE_LINES = 100;
 /** Whether values have become too many is looked at every so many pages. */
 const TALLY_LOOK_PAGES = 32;
+/** Logs whose last entries are kept here until they make a run, 1 MB each as a rule; those of others are read again then. */
+const OPEN_RUNS_MAX = 16;
 
 export interface ProjectorParts {
   readonly tables: SearchTables;
@@ -36,6 +40,8 @@ export class Projector {
   readonly #parts: ProjectorParts;
   #logs: Map<string, SearchLog> | null = null;
   #pages = 0;
+  /** By the log's number. */
+  readonly #openRuns = new Map<number, RunBuilder>();
 
   constructor(parts: ProjectorParts) {
     this.#parts = parts;
@@ -51,16 +57,21 @@ export class Projector {
     try {
       return await this.#round();
     } catch (error) {
-      this.#logs = null;
+      this.#forget();
       throw error;
     }
   }
 
   /** Empties the tables, or begins one log anew. */
   async restart(name: string | null): Promise<void> {
-    this.#logs = null;
+    this.#forget();
     if (name === null) await this.#parts.tables.drop();
     else await this.#parts.tables.forget(name);
+  }
+
+  #forget(): void {
+    this.#logs = null;
+    this.#openRuns.clear();
   }
 
   async #round(): Promise<Round> {
@@ -107,7 +118,8 @@ export class Projector {
     // Missing entries are a finding of others; the tables wait.
     if (first === undefined || first.first > log.next) return log;
     if (log.next > 0 && leafBefore(first, log.next) !== log.leaf) return this.#begin(log.name);
-    const rows = new RowBuilder(log.number, (field) => !log.untallied.includes(field));
+    const run = await this.#openRun(log);
+    const rows = new RowBuilder(log.number, (field) => !log.untallied.includes(field), run);
     let next = log.next;
     let leaf = log.leaf;
     for (const chunk of chunks) {
@@ -119,9 +131,25 @@ export class Projector {
       next = chunk.first + chunk.count;
       leaf = leafAt(chunk, chunk.count - 1);
     }
-    const moved = await tables.put(log, rows, next, leaf);
+    run?.skipTo(next);
+    const moved = await tables.put(log, rows, next, leaf, run?.complete.splice(0) ?? []);
     if (moved === null) throw new Error(`the search tables of ${log.name} have another writer`);
     return ++this.#pages % TALLY_LOOK_PAGES === 0 ? tables.retireTallies(moved) : moved;
+  }
+
+  /** The run that the next entry belongs to; null where the entries before it wait until they are a whole run. */
+  async #openRun(log: SearchLog): Promise<RunBuilder | null> {
+    const known = this.#openRuns.get(log.number);
+    if (known?.next === log.next) return known;
+    this.#openRuns.delete(log.number);
+    const waiting = log.next - log.runs;
+    if (waiting > 0 && waiting < RUN_ENTRIES) return null;
+    const run = new RunBuilder(log.runs);
+    await new RunReader(this.#parts.tables.connection).fill(log, run, log.next);
+    const [oldest] = this.#openRuns.keys();
+    if (this.#openRuns.size >= OPEN_RUNS_MAX) this.#openRuns.delete(oldest!);
+    this.#openRuns.set(log.number, run);
+    return run;
   }
 }
 

@@ -5,6 +5,7 @@ import { isJsonObject, type Json, type JsonObject } from "../log/json.ts";
 import { parseTimeMs } from "../log/time.ts";
 import { WORD_CHARS_MAX, wordsOfEvent } from "../log/words.ts";
 import { BlockBuilder } from "./blocks.ts";
+import type { RunBuilder } from "./run.ts";
 import { LOG_SPAN, MARK_EVERY } from "./schema.ts";
 import { FIELDS, formatTerm, type Field } from "./terms.ts";
 
@@ -25,15 +26,21 @@ const COUNT =
 export class RowBuilder {
   readonly #log: number;
   readonly #isTallied: (field: Field) => boolean;
+  readonly #run: Pick<RunBuilder, "add"> | null;
   readonly #docs: Json[] = [];
   readonly #terms: Json[] = [];
   readonly #marks: Json[] = [];
   readonly #counts = new Map<Field, Map<string, number>>();
   readonly #blocks = new BlockBuilder();
 
-  /** `log` is its number here; `isTallied`: whether the values of a field are still counted one by one. */
-  constructor(log: number, isTallied: (field: Field) => boolean) {
+  /** `log` is its number here; `isTallied`: whether the values of a field are still counted one by one; `run` gets each entry too. */
+  constructor(
+    log: number,
+    isTallied: (field: Field) => boolean,
+    run: Pick<RunBuilder, "add"> | null,
+  ) {
     this.#log = log;
+    this.#run = run;
     this.#isTallied = isTallied;
   }
 
@@ -44,16 +51,19 @@ export class RowBuilder {
     const actor = isJsonObject(event) ? event["actor"] : undefined;
     if (!isJsonObject(event) || !isJsonObject(actor)) return;
     const timeMs = parseTimeMs(String(entry?.["time"]));
-    const { action, outcome = null } = event;
+    const { action } = event;
+    const outcome = typeof event["outcome"] === "string" ? event["outcome"] : null;
     const { id: actorId } = actor;
     if (typeof action !== "string" || typeof actorId !== "string" || Number.isNaN(timeMs)) return;
     const id = this.#log * LOG_SPAN + seq;
-    const [target = null, ...more] = new Set(targetIds(event));
+    const targets = [...new Set(targetIds(event))];
+    const [target = null, ...more] = targets;
     const rest = more.length === 0 ? null : JSON.stringify(more);
     this.#docs.push([id, timeMs, action, actorId, outcome, target, rest]);
     if (seq % MARK_EVERY === 0) this.#marks.push([this.#log, timeMs, id]);
-    this.#terms.push([id, this.#termsOf(event, action, actorId, targetIds(event))]);
+    this.#terms.push([id, this.#termsOf(event, action, actorId, targets)]);
     this.#blocks.add(seq, line);
+    this.#run?.add(seq, { action, actor: actorId, outcome, targets });
   }
 
   #termsOf(event: JsonObject, action: string, actor: string, targets: readonly string[]): string {

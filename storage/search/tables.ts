@@ -7,6 +7,7 @@ import type { InStatement } from "@libsql/client/web";
 import { Connection, refusedStatement } from "../index/connection.ts";
 import { integerOf, textOf } from "../index/row.ts";
 import type { RowBuilder } from "./rows.ts";
+import { encodeRun, type Run } from "./run.ts";
 import { CREATE, LOG_SPAN, SCHEMA, TABLES, TALLY_VALUES_MAX } from "./schema.ts";
 import { FIELDS, type Field } from "./terms.ts";
 
@@ -30,6 +31,8 @@ export interface SearchLog {
   readonly leaf: string;
   /** The fields whose values have become too many to be counted one by one. */
   readonly untallied: readonly Field[];
+  /** The entries before this one are in runs. */
+  readonly runs: number;
 }
 
 export function openSearch(options: SearchOptions): Connection {
@@ -68,7 +71,7 @@ export class SearchTables {
 
   /** Every log that the tables know, by name. */
   async logs(): Promise<Map<string, SearchLog>> {
-    const sql = "SELECT name, number, next, leaf, untallied FROM log WHERE name IS NOT NULL";
+    const sql = "SELECT name, number, next, leaf, untallied, runs FROM log WHERE name IS NOT NULL";
     const { rows } = await this.connection.read(() => this.connection.client.execute(sql));
     return new Map(rows.map((row) => [textOf(row, "name"), logOf(row)]));
   }
@@ -77,7 +80,10 @@ export class SearchTables {
   async begin(name: string): Promise<SearchLog> {
     await this.#write([
       forget(name),
-      { sql: "INSERT INTO log (name, next, leaf, untallied) VALUES (?, 0, '', 0)", args: [name] },
+      {
+        sql: "INSERT INTO log (name, next, leaf, untallied, runs) VALUES (?, 0, '', 0, 0)",
+        args: [name],
+      },
     ]);
     return (await this.logs()).get(name)!;
   }
@@ -88,7 +94,7 @@ export class SearchTables {
   }
 
   /**
-   * Adds the rows of the entries `log.next` … `next` − 1, whose last leaf is `leaf`. Null where somebody else has moved the
+   * Adds the rows of the entries `log.next` … `next` − 1, whose last leaf is `leaf`, and the runs that are complete. Null where somebody else has moved the
    * log meanwhile: nothing was added. Throws IndexError.
    */
   async put(
@@ -96,18 +102,21 @@ export class SearchTables {
     rows: RowBuilder,
     next: number,
     leaf: string,
+    complete: readonly Run[],
   ): Promise<SearchLog | null> {
     // NULL is refused where the log is not where it was.
     const sql =
-      "UPDATE log SET next = CASE WHEN next = ?2 AND name = ?3 THEN ?4 END, leaf = ?5 WHERE number = ?1";
-    const move = { sql, args: [log.number, log.next, log.name, next, leaf] };
+      "UPDATE log SET next = CASE WHEN next = ?2 AND name = ?3 THEN ?4 END, leaf = ?5, runs = ?6 WHERE number = ?1";
+    const last = complete.at(-1);
+    const runs = last === undefined ? log.runs : last.first + last.count;
+    const move = { sql, args: [log.number, log.next, log.name, next, leaf, runs] };
     try {
-      await this.#write([move, ...rows.statements()]);
+      await this.#write([move, ...rows.statements(), ...complete.map((run) => newRun(log, run))]);
     } catch (error) {
       if (refusedStatement(error) === null) throw error;
       return null;
     }
-    return { ...log, next, leaf };
+    return { ...log, next, leaf, runs };
   }
 
   /** Stops counting the values of fields that have too many. */
@@ -131,6 +140,11 @@ export class SearchTables {
   }
 }
 
+function newRun(log: SearchLog, run: Run): InStatement {
+  const sql = "INSERT INTO run (id, entries, data) VALUES (?, ?, ?)";
+  return { sql, args: [idOf(log, run.first), run.count, encodeRun(run)] };
+}
+
 function forget(name: string): InStatement {
   return { sql: "UPDATE log SET name = NULL WHERE name = ?", args: [name] };
 }
@@ -142,6 +156,7 @@ export function logOf(row: Parameters<typeof textOf>[0]): SearchLog {
     number: integerOf(row, "number"),
     next: integerOf(row, "next"),
     leaf: textOf(row, "leaf"),
+    runs: integerOf(row, "runs"),
     untallied: FIELDS.filter((field) => (bits & bitOf(field)) !== 0),
   };
 }

@@ -37,7 +37,7 @@ export function fakeSearch(index: Index): SearchParts {
         const logs = await Promise.all(
           names.map(async (name, number): Promise<SearchLog> => {
             const next = (await linesOf(name)).length;
-            return { name, number, next, leaf: "", untallied: [] };
+            return { name, number, next, leaf: "", untallied: [], runs: 0 };
           }),
         );
         return new Map(logs.map((log) => [log.name, log]));
@@ -65,13 +65,12 @@ export function fakeSearch(index: Index): SearchParts {
       },
     },
     counter: {
-      async count(log, filter, range, { stepMs }) {
-        const steps = new Map<number, number>();
-        for (const { timeMs } of await hits(log, filter, range)) {
-          const step = Math.floor(timeMs / stepMs);
-          steps.set(step, (steps.get(step) ?? 0) + 1);
-        }
-        return { steps, top: NO_TOP };
+      async count(log, filter, { seqs }) {
+        const found = await hits(log, filter, { from: 0, to: log.next });
+        const bins = seqs.slice(1).map((to, at) => {
+          return found.filter(({ seq }) => seq >= seqs[at]! && seq < to).length;
+        });
+        return { bins, top: NO_TOP };
       },
     },
     async leaves(log, seqs) {

@@ -80,13 +80,7 @@ async function countsOf(
   const bins = binsOf(range.fromMs, range.toMs, binsMax);
   if (log === null) return { ...nothing, range, bins, counts: bins.startsMs.map(() => 0) };
   const seqs = await parts.finder.seqsAt(log, bins.edgesMs);
-  const whole = { from: seqs[0] ?? 0, to: seqs.at(-1) ?? 0 };
-  const { stepMs } = bins;
-  const { steps, top } = await parts.counter.count(log, filter, whole, { stepMs, limit });
-  // Times never decrease along a log: where every entry counts, the bins' seqs are the counts.
-  const counts = bins.startsMs.map((startMs, at) =>
-    steps === null ? seqs[at + 1]! - seqs[at]! : (steps.get(startMs / stepMs) ?? 0),
-  );
+  const { bins: counts, top } = await parts.counter.count(log, filter, { bins, seqs, limit });
   return { total: counts.reduce((sum, count) => sum + count, 0), range, bins, counts, top };
 }
 
