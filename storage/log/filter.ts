@@ -151,7 +151,10 @@ function idOf(party: Json | undefined): string | null {
   return typeof id === "string" ? id : null;
 }
 
-export function matchesAction(wanted: NonNullable<Filter["action"]>, action: Json | undefined): boolean {
+export function matchesAction(
+  wanted: NonNullable<Filter["action"]>,
+  action: Json | undefined,
+): boolean {
   if (typeof action !== "string") return false;
   return wanted.isPrefix ? action.startsWith(wanted.text) : action === wanted.text;
 }
