@@ -94,6 +94,7 @@ export class Projector {
       entries += Math.max(0, moved.next - log.next);
       behind += head.size - moved.next;
     }
+    await tables.clearSome();
     return { entries, behind };
   }
 

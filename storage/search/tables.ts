@@ -6,6 +6,7 @@
 import type { InStatement } from "@libsql/client/web";
 import { Connection, refusedStatement } from "../index/connection.ts";
 import { integerOf, textOf } from "../index/row.ts";
+import { clearance, clearSome } from "./aside.ts";
 import type { RowBuilder } from "./rows.ts";
 import { encodeRun, type Run } from "./run.ts";
 import { CREATE, LOG_SPAN, SCHEMA, TABLES, TALLY_VALUES_MAX } from "./schema.ts";
@@ -49,12 +50,14 @@ export function openSearch(options: SearchOptions): Connection {
 
 export class SearchTables {
   readonly connection: Connection;
+  /** Nothing is left of tables that were dropped, as far as is known. */
+  #isClear = false;
 
   constructor(connection: Connection) {
     this.connection = connection;
   }
 
-  /** Makes the tables where they are missing or of another schema, which takes as long as dropping the old ones. */
+  /** Makes the tables where they are missing or of another schema. */
   async prepare(): Promise<void> {
     const { rows } = await this.connection.read(() =>
       this.connection.client.execute("PRAGMA user_version"),
@@ -62,11 +65,16 @@ export class SearchTables {
     if (integerOf(rows[0], "user_version") !== SCHEMA) await this.drop();
   }
 
-  /** All of it anew and empty. */
+  /** All of it anew and empty; `clearSome` gives back the room of what was there. */
   async drop(): Promise<void> {
-    const drops = TABLES.map((table) => `DROP TABLE IF EXISTS ${table}`);
-    const statements = [...drops, ...CREATE];
+    const statements = [...(await clearance(this.connection, TABLES)), ...CREATE];
+    this.#isClear = false;
     await this.connection.write(() => this.connection.client.batch(statements, "write"));
+  }
+
+  /** Gives back some of the room of tables that were dropped. */
+  async clearSome(): Promise<void> {
+    if (!this.#isClear) this.#isClear = !(await clearSome(this.connection));
   }
 
   /** Every log that the tables know, by name. */

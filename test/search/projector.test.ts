@@ -119,6 +119,33 @@ test("goes on after a restart; begins anew after a roll-back, a replaced index, 
   assert.equal((await desk.proposed("ada")).length, 300);
 });
 
+test("tables that are dropped go at once, and their room little by little, also after a restart", async () => {
+  const index = new MemoryIndex();
+  const writer = new LogWriter(LOG);
+  const lines = Array.from({ length: 50 }, (_, seq) => line(seq, "ada"));
+  await index.commit([writer.chunk(lines)]);
+  const desk = await open(index);
+  await desk.rounds();
+  await desk.projector.restart(null);
+  await desk.projector.restart(null);
+  const aside = async (): Promise<number> => {
+    const sql = "SELECT count(*) AS n FROM sqlite_schema WHERE name GLOB 'old*'";
+    const { rows } = await desk.tables.connection.client.execute(sql);
+    return Number(rows[0]!["n"]);
+  };
+  assert.ok((await aside()) > 8);
+  assert.equal(await desk.rounds(), 50);
+  assert.equal((await desk.proposed("ada")).length, 50);
+  const again = await open(index);
+  for (let left = await aside(); left > 0;) {
+    await again.projector.round();
+    const now = await aside();
+    assert.ok(now < left, `${now} of ${left}`);
+    left = now;
+  }
+  assert.equal((await desk.proposed("ada")).length, 50);
+});
+
 test("two writers of the tables: one goes on, the other reads again", async () => {
   const index = new MemoryIndex();
   const writer = new LogWriter(LOG);
