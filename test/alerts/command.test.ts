@@ -45,9 +45,9 @@ test("another exit code is a refusal, with what it said", async (t) => {
 });
 
 test("one that does not end is ended, with what it started", async (t) => {
-  const { channel, folder } = await open(t, 'sleep 60 & echo $! >"$1/pid"; wait', 1);
+  const { channel, folder } = await open(t, 'sleep 60 & echo $! >"$1/pid"; wait', 3);
   const answer = await channel.send([makeAlert("a1")], 0);
-  assert.deepEqual(answer, { outcome: "away", status: null, detail: "it was ended after 1 s" });
+  assert.deepEqual(answer, { outcome: "away", status: null, detail: "it was ended after 3 s" });
   const pid = Number(await readFile(join(folder, "pid"), "utf8"));
   // Whoever inherits it may take a moment to bury it.
   const isAlive = () =>

@@ -63,7 +63,7 @@ test("the auditor's key writes nothing, and reads everything by version", async 
   const canary = await putCanary(vault, Date.now());
   assert.equal(await canaryHarm(auditor, canary), undefined);
   assert.deepEqual(await auditor.prefixes(), await vault.prefixes());
-  assert.ok(Math.abs((await auditor.nowMs()) - Date.now()) < 2000);
+  assert.ok(Math.abs((await auditor.nowMs()) - Date.now()) < 5000);
   const plain = new S3Client(configOf("auditor"));
   assert.equal((await plain.send({ method: "GET", query: { "list-type": "2" } })).status, 200);
   assert.equal((await plain.send({ method: "GET", key: canary.key })).status, 200);

@@ -10,6 +10,9 @@ import { isVaultError, untilServing, vaultContract } from "./contract.ts";
 import { startVaultWorkerd } from "./workerd-vault.ts";
 import type { TestWorkerd } from "./workerd-vault.ts";
 
+/** Several calls that wait for an answer to its limit (`ANSWER_MS_MAX`, 15 s each) take longer. */
+const AT_ONCE_MS_MAX = 12_000;
+
 let minio: TestMinio;
 let workerd: TestWorkerd;
 before(async () => {
@@ -41,7 +44,7 @@ test("workerd: a store that went away is unreachable, at once, and can be used w
   );
   await assert.rejects(vault.prefixes(), isVaultError("vault_unreachable"));
   await assert.rejects(vault.get("demo/x", "v"), isVaultError("vault_unreachable"));
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < AT_ONCE_MS_MAX);
   await minio.restart();
   await untilServing(vault);
   assert.ok((await vault.put("demo/x", Buffer.from("x"), options)).kind === "put");
@@ -60,6 +63,6 @@ test("workerd: a store that is silent is given up", async () => {
     isVaultError("vault_unreachable", "unknown"),
   );
   await assert.rejects(vault.nowMs(), isVaultError("vault_unreachable"));
-  assert.ok(performance.now() - started < 5000);
+  assert.ok(performance.now() - started < AT_ONCE_MS_MAX);
   silent.close();
 });
