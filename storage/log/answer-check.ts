@@ -17,7 +17,7 @@ import { encodeUtf8, equalBytes, fromHex, toHex } from "./bytes.ts";
 import { openCheckpoint, receiptKeyName } from "./checkpoint.ts";
 import { LogError } from "./errors.ts";
 import { FilterError, formatFilter, matchesLine, parseFilter, type Filter } from "./filter.ts";
-import { findingOf, newFinding, type Finding, type FindingCode } from "./findings.ts";
+import { findingOf, logFinding, type LogFinding, type LogFindingCode } from "./log-findings.ts";
 import { HASH_BYTES, leafHash, sha256, type Sha256 } from "./hash.ts";
 import { encodeJson } from "./json.ts";
 import { LineChecker } from "./line-check.ts";
@@ -52,7 +52,7 @@ export interface AnswerReport {
   readonly hits: number;
   readonly batches: number;
   readonly lines: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly LogFinding[];
 }
 
 /** Pages of one search, in any order. Throws `invalid_answer` for pages that are not of one; what does not hold is a finding. */
@@ -83,7 +83,7 @@ export async function checkAnswers(
   for (const { proof } of sorted) {
     if (proof.from > to) {
       const place = { log, first: to, last: proof.from - 1 };
-      findings.push(newFinding("entry_missing", place, "a page of these entries, too", "none"));
+      findings.push(logFinding("entry_missing", place, "a page of these entries, too", "none"));
     }
     to = Math.max(to, proof.to);
   }
@@ -104,7 +104,7 @@ interface PageReport {
   readonly provenTo: number;
   readonly hits: number;
   readonly lines: number;
-  readonly findings: Finding[];
+  readonly findings: LogFinding[];
 }
 
 /** Where the entries that were looked through end, and what the next one follows on. */
@@ -121,7 +121,7 @@ class PageCheck {
   readonly #filter: Filter;
   readonly #options: AnswerCheckOptions;
   readonly #hash: Sha256;
-  readonly #findings: Finding[] = [];
+  readonly #findings: LogFinding[] = [];
   /** Leaves of the hits that were found in lines, hex, by seq. */
   readonly #found = new Map<number, string>();
   #lines = 0;
@@ -188,8 +188,8 @@ class PageCheck {
     const { log, origin } = this.#proof;
     const last = item.first + item.count - 1;
     const place = { log, first: item.first, last, object: item.key, version: item.version_id };
-    const find = (code: FindingCode, expected: string, found: string): null => {
-      this.#findings.push(newFinding(code, place, expected, found));
+    const find = (code: LogFindingCode, expected: string, found: string): null => {
+      this.#findings.push(logFinding(code, place, expected, found));
       return null;
     };
     if (item.key !== slotName(log, item.first)) {
@@ -252,7 +252,7 @@ class PageCheck {
     const place = { log: this.#proof.log, first, last };
     const found = "the answer names none";
     this.#findings.push(
-      newFinding("batch_missing", place, "sealed batches of these entries", found),
+      logFinding("batch_missing", place, "sealed batches of these entries", found),
     );
   }
 
@@ -317,8 +317,8 @@ class PageCheck {
     const shown = new Set<number>();
     let hits = 0;
     let before: number | null = null;
-    const find = (code: FindingCode, seq: number, expected: string, found: string): void =>
-      void this.#findings.push(newFinding(code, { log, first: seq }, expected, found));
+    const find = (code: LogFindingCode, seq: number, expected: string, found: string): void =>
+      void this.#findings.push(logFinding(code, { log, first: seq }, expected, found));
     for (const { seq, hash, entry } of this.#page.entries) {
       const isBehind = before === null || (order === "asc" ? seq > before : seq < before);
       before = seq;

@@ -12,7 +12,7 @@ import { concatBytes, decodeUtf8, encodeUtf8 } from "./bytes.ts";
 import { assertHeader, BATCH_FORMAT, type BatchHeader } from "./batch-header.ts";
 import { LINE_BYTES_MAX, isLogName } from "./entry.ts";
 import { LogError } from "./errors.ts";
-import { encodeJson, isJsonObject, parseJson, type JsonObject } from "./json.ts";
+import { DEPTH_MAX, encodeJson, isJsonObject, readJson, type JsonObject } from "./json.ts";
 import { NOTE_BYTES_MAX } from "./note.ts";
 
 export { BATCH_LINES_MAX, type BatchHeader } from "./batch-header.ts";
@@ -161,7 +161,7 @@ function decodeFooter(bytes: Uint8Array): string {
 
 function decodeObject(bytes: Uint8Array, what: string): JsonObject {
   try {
-    const value = parseJson(bytes);
+    const value = readJson(decodeUtf8(bytes), DEPTH_MAX);
     if (isJsonObject(value)) return value;
   } catch (cause) {
     throw new LogError("invalid_batch", `the ${what} is not JSON`, { cause });

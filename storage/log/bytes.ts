@@ -19,8 +19,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, "0"),
 );
-const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const LETTERS_AND_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const BASE64 = LETTERS_AND_DIGITS + "+/";
+const BASE64URL = LETTERS_AND_DIGITS + "-_";
 /** What a table says of a character that does not belong to its alphabet. */
 const NONE = 255;
 

@@ -18,7 +18,7 @@ import {
   encodeString,
   isJsonObject,
   LINE_DEPTH_MAX,
-  parseJson,
+  readJson,
   type Json,
   type JsonObject,
 } from "./json.ts";
@@ -169,7 +169,7 @@ export function decodeLine(line: string): Entry {
 
 function parsed(line: string): Json {
   try {
-    return parseJson(line, { depthMax: LINE_DEPTH_MAX });
+    return readJson(line, LINE_DEPTH_MAX);
   } catch (cause) {
     throw asInvalidEntry(cause);
   }

@@ -21,7 +21,7 @@ import {
   parseFilter,
   type Filter,
 } from "./filter.ts";
-import { newFinding, type Finding, type FindingCode } from "./findings.ts";
+import { logFinding, type LogFinding, type LogFindingCode } from "./log-findings.ts";
 import { HASH_BYTES, leafHash, newSha256, sha256, type Sha256, type Sha256Stream } from "./hash.ts";
 import { LineChecker } from "./line-check.ts";
 import { verifyEd25519, type Verify, type VerifierKey } from "./note.ts";
@@ -52,7 +52,7 @@ export interface ExportReport {
   readonly parts: number;
   /** Size of the largest checkpoint that verified; 0 where none did. */
   readonly checkpointSize: number;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly LogFinding[];
   /** Findings beyond those that were kept. */
   readonly moreFindings: number;
 }
@@ -70,7 +70,7 @@ interface Part {
 export class ExportCheck {
   readonly #options: ExportCheckOptions;
   readonly #hash: Sha256;
-  readonly #findings: Finding[] = [];
+  readonly #findings: LogFinding[] = [];
   #moreFindings = 0;
   #first: Part | null = null;
   /** Null before the first header, and after an end. */
@@ -279,14 +279,20 @@ export class ExportCheck {
     }
   }
 
-  #find(code: FindingCode, expected: string, found: string, first?: number, last?: number): void {
+  #find(
+    code: LogFindingCode,
+    expected: string,
+    found: string,
+    first?: number,
+    last?: number,
+  ): void {
     if (this.#findings.length === FINDINGS_KEPT_MAX) {
       this.#moreFindings++;
       return;
     }
     const log = this.#first?.header.log ?? null;
     const place = first === undefined ? { log } : { log, first, last: last ?? first };
-    this.#findings.push(newFinding(code, place, expected, found));
+    this.#findings.push(logFinding(code, place, expected, found));
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { equalBytes, fromHex } from "./bytes.ts";
 import type { CheckedBatch } from "./batch-check.ts";
-import { newFinding, type Finding, type FindingPlace } from "./findings.ts";
+import { logFinding, type LogFinding, type FindingPlace } from "./log-findings.ts";
 import { HASH_BYTES, ZERO_HASH, type Head } from "./hash.ts";
 
 /** Where a replay stands; it can go on from a stored one. */
@@ -42,12 +42,12 @@ export class Replay {
    * `batch_altered` (another log or origin, which is not taken). Otherwise the replay goes on after the batch, so one fault is
    * named once; a batch that ends where the replay already is leaves it there.
    */
-  take(batch: CheckedBatch, place: FindingPlace = {}): Finding[] {
+  take(batch: CheckedBatch, place: FindingPlace = {}): LogFinding[] {
     const { header, head } = batch;
     const at = { ...place, log: this.log, first: header.first, last: head.size - 1 };
     const origin = this.origin ?? header.origin;
     if (header.log !== this.log || header.origin !== origin) {
-      return [newFinding("batch_altered", at, origin, header.origin)];
+      return [logFinding("batch_altered", at, origin, header.origin)];
     }
     this.origin = origin;
     const found = this.compare(batch, at);
@@ -55,12 +55,12 @@ export class Replay {
     return found === null ? [] : [found];
   }
 
-  private compare(batch: CheckedBatch, at: FindingPlace): Finding | null {
+  private compare(batch: CheckedBatch, at: FindingPlace): LogFinding | null {
     const { head, frontier, timeMs } = this.now;
     const { first, prev } = batch.header;
     if (first > head.size) {
       const missing = { ...at, first: head.size, last: first - 1 };
-      return newFinding(
+      return logFinding(
         "entry_missing",
         missing,
         `a batch that begins at ${head.size}`,
@@ -68,11 +68,11 @@ export class Replay {
       );
     }
     if (first < head.size) {
-      return newFinding("fork", at, `a batch that begins at ${head.size}`, `one at ${first}`);
+      return logFinding("fork", at, `a batch that begins at ${head.size}`, `one at ${first}`);
     }
-    if (prev !== head.leaf) return newFinding("chain_broken", at, head.leaf, prev);
+    if (prev !== head.leaf) return logFinding("chain_broken", at, head.leaf, prev);
     if (!sameFrontier(batch.header.frontier, frontier)) {
-      return newFinding(
+      return logFinding(
         "root_mismatch",
         at,
         "the frontier after the batch before",
@@ -80,7 +80,7 @@ export class Replay {
       );
     }
     if (timeMs !== null && batch.times[0]! < timeMs) {
-      return newFinding("clock_backwards", at, "no time before the last entry's", "an earlier one");
+      return logFinding("clock_backwards", at, "no time before the last entry's", "an earlier one");
     }
     return null;
   }

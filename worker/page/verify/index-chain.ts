@@ -5,7 +5,7 @@
 import type { BatchLines, CheckedBatch } from "../../../storage/log/batch.ts";
 import { equalBytes, fromHex, toHex } from "../../../storage/log/bytes.ts";
 import { LogError } from "../../../storage/log/errors.ts";
-import { findingOf, newFinding } from "../../../storage/log/findings.ts";
+import { findingOf, logFinding } from "../../../storage/log/log-findings.ts";
 import { HASH_BYTES, leafHash } from "../../../storage/log/hash.ts";
 import { LineChecker } from "../../../storage/log/line-check.ts";
 import { CompactTree } from "../../../storage/log/tree.ts";
@@ -103,7 +103,7 @@ export class IndexChain {
     if (!(line instanceof Uint8Array)) {
       this.#tree = null;
       const place = { log: this.#log, first: seq };
-      const finding = newFinding("entry_altered", place, "the entry's line", line.refused);
+      const finding = logFinding("entry_altered", place, "the entry's line", line.refused);
       this.#book.fail("chain", finding, `broken at ${seq}: the server refuses to show it`);
       return;
     }
@@ -154,7 +154,7 @@ export function compareLines(
     const at = { ...place, first: first + i };
     const index = line === undefined ? "(nothing)" : lineText(line);
     const code = line === undefined ? "entry_missing" : "entry_altered";
-    const finding = newFinding(code, at, "the sealed line", "another one in the index");
+    const finding = logFinding(code, at, "the sealed line", "another one in the index");
     const both = { vault: lineText(vault), index };
     book.fail("sealed", finding, `differs at ${first + i}`, both);
   }

@@ -2,7 +2,7 @@
  * Whose signatures count: the keys that this browser was told to trust, or, at the first visit, the one that the server names
  * (trust on first use). A signature by another key of the same name is told from one that is false.
  */
-import { findingOf } from "../../../storage/log/findings.ts";
+import { findingOf } from "../../../storage/log/log-findings.ts";
 import { openCheckpoint, type OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
 import { checkBatch, type CheckedBatch, type DecodedBatch } from "../../../storage/log/batch.ts";
 import { formatVkey, parseVkey, type VerifierKey } from "../../../storage/log/note.ts";

@@ -13,7 +13,7 @@ import {
 import { fromHex } from "../../../storage/log/bytes.ts";
 import type { OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
 import { LogError, type LogErrorCode } from "../../../storage/log/errors.ts";
-import { findingOf, newFinding, type Finding } from "../../../storage/log/findings.ts";
+import { findingOf, logFinding, type LogFinding } from "../../../storage/log/log-findings.ts";
 import { HASH_BYTES, ZERO_HASH } from "../../../storage/log/hash.ts";
 import { Replay } from "../../../storage/log/replay.ts";
 import { CompactTree } from "../../../storage/log/tree.ts";
@@ -145,7 +145,7 @@ class Run {
       this.#note = note;
       if (opened.origin === this.#facts.origin) return opened;
       const place = { log: this.#facts.name };
-      const finding = newFinding("batch_altered", place, this.#facts.origin, opened.origin);
+      const finding = logFinding("batch_altered", place, this.#facts.origin, opened.origin);
       this.#book.fail("signature", finding, `the checkpoint is of ${opened.origin}`);
     } catch (error) {
       if (!(error instanceof LogError)) throw error;
@@ -217,7 +217,7 @@ class Run {
     const size = this.#replay?.head.size ?? from;
     if (size >= to || this.#book.is("sealed", "fails")) return;
     const place = { log: this.#facts.name, first: size, last: to - 1 };
-    const finding = newFinding("batch_missing", place, `a batch that begins at ${size}`, "none");
+    const finding = logFinding("batch_missing", place, `a batch that begins at ${size}`, "none");
     this.#book.fail("sealed", finding, `no batch from ${size} on`);
   }
 
@@ -228,8 +228,8 @@ class Run {
     if ("error" in object) {
       const { error } = object;
       if (!(error instanceof SourceError) || !VAULT_CODES.has(error.code)) throw error;
-      const finding = newFinding(
-        error.code as Finding["code"],
+      const finding = logFinding(
+        error.code as LogFinding["code"],
         place,
         "the sealed object",
         error.detail,
@@ -258,7 +258,7 @@ class Run {
       book.fail(REPLAY_CHECK_OF[finding.code] ?? "sealed", finding, `the batch at ${seal.first}`);
     }
     if (checked.note !== seal.checkpoint) {
-      const finding = newFinding(
+      const finding = logFinding(
         "batch_altered",
         place,
         "the checkpoint in the batch",
@@ -383,7 +383,7 @@ const CHECK_OF: Partial<Record<LogErrorCode, CheckName>> = {
   signature_invalid: "signature",
 };
 
-const REPLAY_CHECK_OF: Partial<Record<Finding["code"], CheckName>> = {
+const REPLAY_CHECK_OF: Partial<Record<LogFinding["code"], CheckName>> = {
   chain_broken: "chain",
   root_mismatch: "root",
 };

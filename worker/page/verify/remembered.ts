@@ -3,7 +3,7 @@
  * everything it shows agrees with itself. Without one nothing of the kind can be told, and that is said.
  */
 import { equalBytes, toBase64 } from "../../../storage/log/bytes.ts";
-import { newFinding } from "../../../storage/log/findings.ts";
+import { logFinding } from "../../../storage/log/log-findings.ts";
 import type { Checkpoint, OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
 import { checkConsistency } from "../../../storage/log/proof.ts";
 import { SourceError, type LogSource } from "./source.ts";
@@ -38,13 +38,13 @@ export async function checkRemembered(
   const place = { log, first: 0, last: size - 1 };
   const was = `${origin} at ${size}, root ${toBase64(remembered.root)}`;
   const fail = (code: "fork" | "entry_missing", found: string, words: string) =>
-    book.fail("remembered", newFinding(code, place, was, found), words);
+    book.fail("remembered", logFinding(code, place, was, found), words);
   if (now === null || now.size < size) {
     const sizeNow = now?.size ?? 0;
     const place = { log, first: sizeNow, last: size - 1 };
     const found = `a checkpoint of size ${sizeNow}`;
     const words = `rolled back: seen ${size} sealed entries, now there are ${sizeNow}`;
-    return book.fail("remembered", newFinding("entry_missing", place, was, found), words);
+    return book.fail("remembered", logFinding("entry_missing", place, was, found), words);
   }
   if (now.origin !== origin) return fail("fork", now.origin, "another log under this name");
   const isOther = (root: Uint8Array | null) => root !== null && !equalBytes(root, remembered.root);

@@ -1,7 +1,7 @@
 /** Whether the index's tree and the vault's are the one whose root was signed. */
 import { equalBytes, toBase64 } from "../../../storage/log/bytes.ts";
 import type { OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
-import { newFinding } from "../../../storage/log/findings.ts";
+import { logFinding } from "../../../storage/log/log-findings.ts";
 import type { IndexChain } from "./index-chain.ts";
 import type { VerdictBook } from "./verdict.ts";
 
@@ -27,13 +27,13 @@ export function compareRoots(
   const fail = (found: Uint8Array | null, words: string): void => {
     const expected = signed === null ? "a signed root" : toBase64(signed);
     const other = found === null ? "no root" : toBase64(found);
-    book.fail("root", newFinding("root_mismatch", place, expected, other), words);
+    book.fail("root", logFinding("root_mismatch", place, expected, other), words);
   };
   const isRoot = (root: Uint8Array | null) =>
     root !== null && signed !== null && equalBytes(root, signed);
   if (isWhole && chain.size !== opened.size) {
     const found = `the index gives ${chain.size} of ${opened.size} entries`;
-    const finding = newFinding("entry_missing", place, `${opened.size} entries`, found);
+    const finding = logFinding("entry_missing", place, `${opened.size} entries`, found);
     return book.fail("root", finding, `short: ${found}`);
   }
   if (!isRoot(chain.root())) {

@@ -4,9 +4,10 @@
  */
 import { checkAnswers, type AnswerReport } from "../../../storage/log/answer-check.ts";
 import { readAnswer, type ProvenAnswer } from "../../../storage/log/answer-proof.ts";
+import { decodeUtf8 } from "../../../storage/log/bytes.ts";
 import { parseVkey } from "../../../storage/log/note.ts";
 import type { Finding } from "../../../storage/log/findings.ts";
-import { parseJson } from "../../../storage/log/json.ts";
+import { readJson } from "../../../storage/log/json.ts";
 import { vkeysFor } from "./entry-check.ts";
 import { gunzip } from "./gunzip.ts";
 import { SourceError, type LogSource } from "./source.ts";
@@ -33,6 +34,8 @@ export interface SearchSource extends Pick<LogSource, "log" | "object"> {
 const PAGE_HITS = 1_000;
 /** 100,000 hits are no longer looked at by a person: `npm run verify -- search` takes any number. */
 const PAGES_MAX = 100;
+/** Entries, which nest to 33 levels, are some levels down in an answer. */
+const ANSWER_DEPTH_MAX = 64;
 
 /** Throws SourceError where the server does not answer, LogError for pages that are no answer. */
 export async function checkSearch(
@@ -62,11 +65,9 @@ async function pagesOf(source: SearchSource, conditions: string): Promise<Proven
         `more than ${PAGES_MAX * PAGE_HITS} hits: narrow the filter`,
       );
     }
-    const bytes = await source.search(query + cursor);
-    pages.push(readAnswer(parseJson(bytes, { depthMax: 64 })));
-    const { next_cursor: next } = JSON.parse(new TextDecoder().decode(bytes)) as {
-      next_cursor: string | null;
-    };
+    const answer = readJson(decodeUtf8(await source.search(query + cursor)), ANSWER_DEPTH_MAX);
+    pages.push(readAnswer(answer));
+    const { next_cursor: next } = answer as { readonly next_cursor: string | null };
     cursor = next === null ? "" : `&cursor=${encodeURIComponent(next)}`;
   } while (cursor !== "");
   return pages;

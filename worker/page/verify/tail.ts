@@ -5,7 +5,7 @@
 import { equalBytes, toBase64 } from "../../../storage/log/bytes.ts";
 import { openCheckpoint, type OpenedCheckpoint } from "../../../storage/log/checkpoint.ts";
 import { LogError } from "../../../storage/log/errors.ts";
-import { findingOf, newFinding } from "../../../storage/log/findings.ts";
+import { findingOf, logFinding } from "../../../storage/log/log-findings.ts";
 import { parseVkey } from "../../../storage/log/note.ts";
 import type { IndexChain } from "./index-chain.ts";
 import type { IndexReader } from "./read-index.ts";
@@ -46,7 +46,7 @@ export async function checkTail(
   const root = chain.root();
   if (root === null || !equalBytes(root, opened.root)) {
     const found = root === null ? "no root" : toBase64(root);
-    const finding = newFinding("root_mismatch", place, toBase64(opened.root), found);
+    const finding = logFinding("root_mismatch", place, toBase64(opened.root), found);
     return book.fail("tail", finding, `${count} unsealed entries are not those that were promised`);
   }
   book.set("tail", "open", `${count} not sealed yet: chained and promised, under no lock`);
