@@ -1,5 +1,5 @@
 /** The form for a new token. What it may not be, the server says, at its place. */
-import { Dialog } from "../parts/dialog.tsx";
+import { Dialog, DialogEnd } from "../parts/dialog.tsx";
 import { Failed } from "../parts/states.tsx";
 import { useAction } from "../state/action.ts";
 import { send } from "../state/api.ts";
@@ -94,15 +94,12 @@ export function NewToken({
             class="mono"
           />
         </div>
-        {action.problem !== null && <Failed problem={action.problem} what="Nothing was made" />}
-        <p class="row end">
-          <button type="button" onClick={close}>
-            Cancel
-          </button>
+        <Failed problem={action.problem} what="Nothing was made" />
+        <DialogEnd close={close}>
           <button type="submit" class="main" disabled={action.isBusy}>
             Make it
           </button>
-        </p>
+        </DialogEnd>
       </form>
     </Dialog>
   );

@@ -1,9 +1,10 @@
 /** Browsers that are signed in to this page, and a button that signs one out. */
-import { Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Failed, Panel, Pending } from "../parts/states.tsx";
+import { Row, Table } from "../parts/table.tsx";
 import { Time } from "../parts/text.tsx";
 import { useAction } from "../state/action.ts";
-import { getJson, send } from "../state/api.ts";
-import { useLoad } from "../state/load.ts";
+import { send } from "../state/api.ts";
+import { useJson } from "../state/load.ts";
 import { loadSession } from "../state/session.ts";
 
 interface SessionFact {
@@ -14,10 +15,11 @@ interface SessionFact {
   readonly is_own: boolean;
 }
 
+const COLUMNS = ["Session", "Acts by", "Since", "Ends", ["Change", "do"]] as const;
+
 export function Sessions() {
-  const { value, problem, reload } = useLoad("sessions", (signal) =>
-    getJson<{ sessions: readonly SessionFact[] }>("/v1/sessions", signal),
-  );
+  const loaded = useJson<{ sessions: readonly SessionFact[] }>("/v1/sessions");
+  const { value, reload } = loaded;
   const action = useAction();
   const end = ({ id, is_own: isOwn }: SessionFact) =>
     void action.run(async () => {
@@ -27,58 +29,38 @@ export function Sessions() {
     }, "Signed out");
   return (
     <Panel title="Signed in to this page" id="sessions">
-      {problem !== null && <Failed problem={problem} retry={reload} />}
-      {action.problem !== null && <Failed problem={action.problem} what="Still signed in" />}
-      {value === null && problem === null && <Waiting rows={2} />}
+      <Failed problem={action.problem} what="Still signed in" />
+      <Pending of={loaded} rows={2} />
       {value !== null && value.sessions.length === 0 && (
         <p class="muted">Nobody: who uses the API sends a token each time.</p>
       )}
       {value !== null && value.sessions.length > 0 && (
-        <table class="cards">
-          <thead>
-            <tr>
-              <th scope="col">Session</th>
-              <th scope="col">Acts by</th>
-              <th scope="col">Since</th>
-              <th scope="col">Ends</th>
-              <th scope="col">
-                <span class="heard">Change</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {value.sessions.map((one) => (
-              <tr key={one.id}>
-                <th scope="row" data-name="Session">
-                  <span>
-                    <code>{one.id}</code>
-                    {one.is_own && <span class="muted"> (this one)</span>}
-                  </span>
-                </th>
-                <td data-name="Acts by">
-                  <span class="mono">{one.tokens.join(", ") || "no token that works"}</span>
-                </td>
-                <td data-name="Since">
-                  <Time at={one.created_at} />
-                </td>
-                <td data-name="Ends">
-                  <Time at={one.ends_at} relative />
-                </td>
-                <td>
-                  <button
-                    type="button"
-                    class="small danger"
-                    aria-label={`Sign out ${one.id}`}
-                    disabled={action.isBusy}
-                    onClick={() => end(one)}
-                  >
-                    Sign out
-                  </button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table columns={COLUMNS}>
+          {value.sessions.map((one) => (
+            <Row
+              key={one.id}
+              columns={COLUMNS}
+              cells={[
+                <span>
+                  <code>{one.id}</code>
+                  {one.is_own && <span class="muted"> (this one)</span>}
+                </span>,
+                <span class="mono">{one.tokens.join(", ") || "no token that works"}</span>,
+                <Time at={one.created_at} />,
+                <Time at={one.ends_at} relative />,
+                <button
+                  type="button"
+                  class="small danger"
+                  aria-label={`Sign out ${one.id}`}
+                  disabled={action.isBusy}
+                  onClick={() => end(one)}
+                >
+                  Sign out
+                </button>,
+              ]}
+            />
+          ))}
+        </Table>
       )}
     </Panel>
   );

@@ -1,13 +1,15 @@
 /** Tokens that one may manage: making one (shown once), rotating and revoking. */
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Badge, type Tone } from "../parts/badge.tsx";
 import { Copy } from "../parts/copy.tsx";
-import { Dialog } from "../parts/dialog.tsx";
-import { Empty, Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Dialog, DialogEnd } from "../parts/dialog.tsx";
+import { Empty, Failed, Panel, Pending } from "../parts/states.tsx";
+import { Row, Table, type Column } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
-import { useAction } from "../state/action.ts";
-import { getJson, send } from "../state/api.ts";
-import { useLoad } from "../state/load.ts";
+import { useAction, type Action } from "../state/action.ts";
+import { send } from "../state/api.ts";
+import { useJson } from "../state/load.ts";
 import { session, type Role } from "../state/session.ts";
 import { NewToken } from "./new-token.tsx";
 
@@ -33,10 +35,13 @@ export interface MadeToken {
 
 const TONES: Readonly<Record<string, Tone>> = { active: "plain", revoked: "warn", expired: "warn" };
 
+const COLUMNS = [
+  ...["Token", "Roles", "Logs", "Last used", "Ends", "State"],
+  ["Change", "do"],
+] as readonly Column[];
+
 export function Tokens() {
-  const tokens = useLoad("tokens", (signal) =>
-    getJson<{ tokens: readonly TokenFact[] }>("/v1/tokens", signal),
-  );
+  const tokens = useJson<{ tokens: readonly TokenFact[] }>("/v1/tokens");
   const [isMaking, setMaking] = useState(false);
   const [isAll, setAll] = useState(false);
   const [made, setMade] = useState<MadeToken | null>(null);
@@ -62,30 +67,14 @@ export function Tokens() {
         </span>
       }
     >
-      {tokens.problem !== null && <Failed problem={tokens.problem} retry={tokens.reload} />}
-      {tokens.value === null && tokens.problem === null && <Waiting rows={3} />}
+      <Pending of={tokens} rows={3} />
       {tokens.value !== null && all.length === 0 && <Empty title="None that you may manage" />}
       {shown.length > 0 && (
-        <table class="cards">
-          <thead>
-            <tr>
-              <th scope="col">Token</th>
-              <th scope="col">Roles</th>
-              <th scope="col">Logs</th>
-              <th scope="col">Last used</th>
-              <th scope="col">Ends</th>
-              <th scope="col">State</th>
-              <th scope="col">
-                <span class="heard">Change</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {shown.map((token) => (
-              <Row key={token.id} token={token} reload={tokens.reload} show={show} />
-            ))}
-          </tbody>
-        </table>
+        <Table columns={COLUMNS}>
+          {shown.map((token) => (
+            <TokenRow key={token.id} token={token} reload={tokens.reload} show={show} />
+          ))}
+        </Table>
       )}
       {isMaking && <NewToken close={() => setMaking(false)} show={show} />}
       {made !== null && <Shown made={made} close={() => setMade(null)} />}
@@ -93,7 +82,7 @@ export function Tokens() {
   );
 }
 
-function Row({
+function TokenRow({
   token,
   reload,
   show,
@@ -104,23 +93,25 @@ function Row({
 }) {
   const [asks, setAsks] = useState<"revoke" | "rotate" | null>(null);
   const action = useAction();
+  const close = () => setAsks(null);
   const isOwn = session.value?.tokens.some(({ id }) => id === token.id) ?? false;
   const revoke = () =>
     action.run(async () => {
       await send("DELETE", `/v1/tokens/${token.id}`);
-      setAsks(null);
+      close();
       reload();
     }, "Revoked");
   const rotate = () =>
     action.run(async () => {
       const made = await send<MadeToken>("POST", `/v1/tokens/${token.id}/rotate`, {});
-      setAsks(null);
+      close();
       show(made);
     });
   const isOver = token.state === "revoked" || token.state === "expired";
   return (
-    <tr>
-      <th scope="row" data-name="Token">
+    <Row
+      columns={COLUMNS}
+      cells={[
         <span>
           <code>{token.id}</code>
           {isOwn && <span class="muted"> (this session’s)</span>}
@@ -130,92 +121,99 @@ function Row({
               <Foreign text={token.description} cut={80} />
             </>
           )}
-        </span>
-      </th>
-      <td data-name="Roles">{token.roles.join(", ")}</td>
-      <td data-name="Logs">
+        </span>,
+        token.roles.join(", "),
         <span class="mono">
           <Foreign text={token.logs.join(", ")} cut={80} />
-        </span>
-      </td>
-      <td data-name="Last used">
-        {token.last_used_at === null ? "never" : <Time at={token.last_used_at} />}
-      </td>
-      <td data-name="Ends">
-        {token.expires_at === null ? "never" : <Time at={token.expires_at} />}
-      </td>
-      <td data-name="State">
-        <Badge tone={TONES[token.state] ?? "plain"}>{token.state}</Badge>
-      </td>
-      <td>
-        {!isOver && (
-          <span class="row">
-            <button
-              type="button"
-              class="small"
-              aria-label={`Rotate ${token.id}`}
-              onClick={() => setAsks("rotate")}
-            >
-              Rotate
-            </button>
-            <button
-              type="button"
-              class="small danger"
-              aria-label={`Revoke ${token.id}`}
-              onClick={() => setAsks("revoke")}
-            >
-              Revoke
-            </button>
-          </span>
-        )}
-        {asks === "revoke" && (
-          <Dialog title={`Revoke ${token.id}?`} close={() => setAsks(null)}>
-            <p>
-              It stops working within a second, for everybody who uses it, and for good.
-              {isOwn && " Your session loses what it may do by this token."}
-            </p>
-            {action.problem !== null && (
-              <Failed problem={action.problem} what="Not revoked: the token is still valid" />
-            )}
-            <p class="row end">
-              <button type="button" onClick={() => setAsks(null)}>
-                Cancel
-              </button>
+        </span>,
+        <Time at={token.last_used_at} />,
+        <Time at={token.expires_at} />,
+        <Badge tone={TONES[token.state] ?? "plain"}>{token.state}</Badge>,
+        <>
+          {!isOver && (
+            <span class="row">
               <button
                 type="button"
-                class="danger"
-                disabled={action.isBusy}
-                onClick={() => void revoke()}
-              >
-                Revoke
-              </button>
-            </p>
-          </Dialog>
-        )}
-        {asks === "rotate" && (
-          <Dialog title={`Rotate ${token.id}?`} close={() => setAsks(null)}>
-            <p>
-              A new token with the same rights is made and shown once. The old one works for a day
-              more.
-            </p>
-            {action.problem !== null && <Failed problem={action.problem} what="Nothing was made" />}
-            <p class="row end">
-              <button type="button" onClick={() => setAsks(null)}>
-                Cancel
-              </button>
-              <button
-                type="button"
-                class="main"
-                disabled={action.isBusy}
-                onClick={() => void rotate()}
+                class="small"
+                aria-label={`Rotate ${token.id}`}
+                onClick={() => setAsks("rotate")}
               >
                 Rotate
               </button>
-            </p>
-          </Dialog>
-        )}
-      </td>
-    </tr>
+              <button
+                type="button"
+                class="small danger"
+                aria-label={`Revoke ${token.id}`}
+                onClick={() => setAsks("revoke")}
+              >
+                Revoke
+              </button>
+            </span>
+          )}
+          {asks === "revoke" && (
+            <Ask
+              does="Revoke"
+              token={token}
+              kind="danger"
+              failed="Not revoked: the token is still valid"
+              action={action}
+              run={revoke}
+              close={close}
+            >
+              It stops working within a second, for everybody who uses it, and for good.
+              {isOwn && " Your session loses what it may do by this token."}
+            </Ask>
+          )}
+          {asks === "rotate" && (
+            <Ask
+              does="Rotate"
+              token={token}
+              kind="main"
+              failed="Nothing was made"
+              action={action}
+              run={rotate}
+              close={close}
+            >
+              A new token with the same rights is made and shown once. The old one works for a day
+              more.
+            </Ask>
+          )}
+        </>,
+      ]}
+    />
+  );
+}
+
+/** Asks before a token is revoked or rotated, and says why that failed. */
+function Ask({
+  does,
+  token,
+  kind,
+  failed,
+  action,
+  run,
+  close,
+  children,
+}: {
+  readonly does: string;
+  readonly token: TokenFact;
+  readonly kind: "main" | "danger";
+  readonly failed: string;
+  readonly action: Action;
+  readonly run: () => Promise<boolean>;
+  readonly close: () => void;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <Dialog title={`${does} ${token.id}?`} close={close}>
+      <p>{children}</p>
+      <Failed problem={action.problem} what={failed} />
+      <DialogEnd close={close}>
+        <button type="button" class={kind} disabled={action.isBusy} onClick={() => void run()}>
+          {does}
+        </button>
+      </DialogEnd>
+    </Dialog>
   );
 }
 

@@ -4,6 +4,7 @@
  */
 import type { TargetedPointerEvent } from "preact";
 import { useRef, useState } from "preact/hooks";
+import { Row, Table } from "../parts/table.tsx";
 import type { SealItem } from "../state/answers.ts";
 import { formatCount, formatTime, zone } from "../state/time.ts";
 import { marksBetween } from "./time-axis.ts";
@@ -129,31 +130,26 @@ function Axis({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number
   );
 }
 
+const BIN_COLUMNS = ["From", "To", ["Entries", "count"]] as const;
+
 export function BinTable({ bins }: { readonly bins: readonly Bin[] }) {
   return (
     <div class="scroll tall" tabIndex={0} role="region" aria-label="Entries over time as a table">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">From</th>
-            <th scope="col">To</th>
-            <th scope="col" class="count">
-              Entries
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {bins
-            .filter(({ count }) => count > 0)
-            .map(({ fromMs, toMs, count }) => (
-              <tr key={fromMs}>
-                <td class="num">{formatTime(fromMs, zone.value)}</td>
-                <td class="num">{formatTime(toMs, zone.value)}</td>
-                <td class="num count">{formatCount(count)}</td>
-              </tr>
-            ))}
-        </tbody>
-      </table>
+      <Table kind="" columns={BIN_COLUMNS}>
+        {bins
+          .filter(({ count }) => count > 0)
+          .map(({ fromMs, toMs, count }) => (
+            <Row
+              key={fromMs}
+              columns={BIN_COLUMNS}
+              cells={[
+                <span class="num">{formatTime(fromMs, zone.value)}</span>,
+                <span class="num">{formatTime(toMs, zone.value)}</span>,
+                formatCount(count),
+              ]}
+            />
+          ))}
+      </Table>
     </div>
   );
 }

@@ -35,3 +35,21 @@ export function Dialog({
     </dialog>
   );
 }
+
+/** The buttons at its end, and one that leaves everything as it is. */
+export function DialogEnd({
+  close,
+  children,
+}: {
+  readonly close: () => void;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <p class="row end">
+      <button type="button" onClick={close}>
+        Cancel
+      </button>
+      {children}
+    </p>
+  );
+}

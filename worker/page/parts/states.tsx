@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { ApiProblem } from "../state/api.ts";
+import type { Loaded } from "../state/load.ts";
 
 const SLOW_MS = 5_000;
 
@@ -57,15 +58,17 @@ const STILL: Readonly<Record<string, string>> = {
   frozen: "The log is frozen: it can be read, and takes no entry until somebody has looked.",
 };
 
+/** What is wrong, if anything is. */
 export function Failed({
   problem,
   retry,
   what,
 }: {
-  readonly problem: ApiProblem;
+  readonly problem: ApiProblem | null;
   readonly retry?: () => void;
   readonly what?: string;
 }) {
+  if (problem === null) return null;
   return (
     <div class="failed" role="alert">
       <p>
@@ -88,6 +91,23 @@ export function Failed({
       )}
     </div>
   );
+}
+
+/** Why something cannot be seen, or that it is on its way; nothing once it is there and well. */
+export function Pending({
+  of,
+  rows,
+  what,
+  failed,
+}: {
+  readonly of: Loaded<unknown>;
+  readonly rows: number;
+  readonly what?: string;
+  readonly failed?: string;
+}) {
+  if (of.problem !== null)
+    return <Failed problem={of.problem} retry={of.reload} {...(failed && { what: failed })} />;
+  return of.value === null ? <Waiting rows={rows} {...(what && { what })} /> : null;
 }
 
 /** A box of the page with a heading. */

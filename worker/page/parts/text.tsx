@@ -31,16 +31,17 @@ function nameOf(mark: string): string {
   return `U+${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** A time in the shown zone; `relative`: how long ago beside it. */
+/** A time in the shown zone, or "never"; `relative`: how long ago beside it. */
 export function Time({
   at,
   ms,
   relative,
 }: {
-  readonly at: string;
+  readonly at: string | null;
   readonly ms?: boolean;
   readonly relative?: boolean;
 }) {
+  if (at === null) return <>never</>;
   return (
     <time dateTime={at} class="num">
       {formatTime(at, zone.value, ms)}

@@ -2,14 +2,13 @@
 import { Badge } from "../parts/badge.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { SealItem } from "../state/answers.ts";
-import { getJson } from "../state/api.ts";
-import { useLoad, type Loaded } from "../state/load.ts";
+import { useJson, type Loaded } from "../state/load.ts";
 import { formatDay, formatRelative, zone } from "../state/time.ts";
 import { judgeLock, type SealLock } from "./lock-state.ts";
 
 export function useLock(log: string, first: number | null): Loaded<SealLock> {
   const path = `/v1/logs/${encodeURIComponent(log)}/seals/${first}/lock`;
-  return useLoad<SealLock>(first === null ? null : path, (signal) => getJson(path, signal));
+  return useJson(first === null ? null : path);
 }
 
 /** For the drawer. */

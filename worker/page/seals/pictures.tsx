@@ -1,5 +1,6 @@
 /** Seals as dots on the time they were made (area: entries; colour and shape: the lock), and how many locks end in which year. The same numbers as tables. */
 import { useState } from "preact/hooks";
+import { Row, Table } from "../parts/table.tsx";
 import type { SealItem } from "../state/answers.ts";
 import { formatCount, formatTime, zone, zoneName } from "../state/time.ts";
 import type { LockState } from "./lock-state.ts";
@@ -138,29 +139,18 @@ function YearBars({ years }: { readonly years: readonly Year[] }) {
   );
 }
 
+const YEAR_COLUMNS = ["Locks end in", ["Seals", "count"], ["Entries", "count"]] as const;
+
 function YearTable({ years }: { readonly years: readonly Year[] }) {
   return (
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Locks end in</th>
-          <th scope="col" class="count">
-            Seals
-          </th>
-          <th scope="col" class="count">
-            Entries
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {years.map(({ year, seals, entries }) => (
-          <tr key={year}>
-            <th scope="row">{year}</th>
-            <td class="count">{formatCount(seals)}</td>
-            <td class="count">{formatCount(entries)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <Table kind="" columns={YEAR_COLUMNS}>
+      {years.map(({ year, seals, entries }) => (
+        <Row
+          key={year}
+          columns={YEAR_COLUMNS}
+          cells={[year, formatCount(seals), formatCount(entries)]}
+        />
+      ))}
+    </Table>
   );
 }

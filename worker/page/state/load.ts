@@ -1,6 +1,6 @@
 /** Loading something and what is to be seen meanwhile: nothing yet, the last known value, or why there is none. */
 import { useEffect, useState } from "preact/hooks";
-import { ApiProblem } from "./api.ts";
+import { ApiProblem, getJson } from "./api.ts";
 
 export interface Loaded<T> {
   /** The last value for this key; stays while a newer one is on its way, and when that fails. */
@@ -60,6 +60,16 @@ export function useLoad<T>(
     isLoading: !own || state.isLoading,
     reload: () => setTurn((old) => old + 1),
   };
+}
+
+/** Loads what a GET of the path answers; again when `of` is another. */
+export function useJson<T>(
+  path: string | null,
+  everyMs: number | null = null,
+  of: unknown = "",
+): Loaded<T> {
+  const key = path === null ? null : `${path} ${of}`;
+  return useLoad(key, (signal) => getJson<T>(path!, signal), everyMs);
 }
 
 interface State<T> {

@@ -29,7 +29,7 @@ export function Step({ number, title, state, problem, children }: StepProps) {
       {state === "waits" ? null : (
         <div class="step-body">
           {children}
-          {problem !== null && <Failed problem={problem} what="This step did not work" />}
+          <Failed problem={problem} what="This step did not work" />
         </div>
       )}
     </li>

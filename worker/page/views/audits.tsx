@@ -1,7 +1,8 @@
 /** What the guard did: every audit with what it covered and found, what is open, and a button that asks for one now. */
 import { Badge } from "../parts/badge.tsx";
 import { Alarms, FindingText } from "../parts/findings.tsx";
-import { Empty, Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Empty, Failed, Panel, Pending } from "../parts/states.tsx";
+import { Row, Table, type Column } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import { useAction } from "../state/action.ts";
 import { askAudit, listAudits, openFindings, type AuditFact } from "../state/guard.ts";
@@ -22,7 +23,7 @@ export function Audits() {
       await askAudit(scope);
       audits.reload();
     }, "An audit was asked for");
-  const { value, problem } = audits;
+  const { value } = audits;
   const tokens = session.value?.tokens ?? [];
   const isOfAll = tokens.some(({ roles, logs }) => roles.includes("auditor") && logs.includes("*"));
   return (
@@ -47,17 +48,14 @@ export function Audits() {
           )}
         </div>
       </div>
-      {asking.problem !== null && (
-        <Failed problem={asking.problem} what="The audit could not be asked for" />
-      )}
+      <Failed problem={asking.problem} what="The audit could not be asked for" />
       {open.value !== null &&
         open.value.findings.length === 0 &&
         value !== null &&
         value.length > 0 && <p class="note">No finding is open.</p>}
       {open.value !== null && <Alarms open={open.value.findings} more={open.value.more} />}
       <Panel title="Runs" id="runs" aside={<span class="muted">{zoneName(zone.value)}</span>}>
-        {problem !== null && <Failed problem={problem} retry={audits.reload} />}
-        {value === null && problem === null && <Waiting rows={6} />}
+        <Pending of={audits} rows={6} />
         {value !== null && value.length === 0 && (
           <Empty title="Never audited">
             <p>
@@ -66,7 +64,13 @@ export function Audits() {
             </p>
           </Empty>
         )}
-        {value !== null && value.length > 0 && <Runs audits={value} />}
+        {value !== null && value.length > 0 && (
+          <Table kind="cards runs" columns={COLUMNS}>
+            {value.map((audit) => (
+              <Run audit={audit} key={audit.id} />
+            ))}
+          </Table>
+        )}
       </Panel>
       <p class="muted">
         These audits run in the server that is audited. <code>npm run guard</code> does the same
@@ -77,50 +81,20 @@ export function Audits() {
   );
 }
 
-function Runs({ audits }: { readonly audits: readonly AuditFact[] }) {
-  return (
-    <table class="cards runs">
-      <thead>
-        <tr>
-          <th scope="col">Asked</th>
-          <th scope="col">What</th>
-          <th scope="col">Result</th>
-          <th scope="col" class="count">
-            Entries
-          </th>
-          <th scope="col" class="count">
-            Seals
-          </th>
-          <th scope="col" class="count">
-            Read
-          </th>
-          <th scope="col" class="count">
-            Locks
-          </th>
-          <th scope="col" class="count">
-            Took
-          </th>
-        </tr>
-      </thead>
-      <tbody>
-        {audits.map((audit) => (
-          <Row audit={audit} key={audit.id} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
+const COLUMNS: readonly Column[] = [
+  ...["Asked", "What", "Result"],
+  ...["Entries", "Seals", "Read", "Locks", "Took"].map((name) => [name, "count"] as const),
+];
 
-function Row({ audit }: { readonly audit: AuditFact }) {
+function Run({ audit }: { readonly audit: AuditFact }) {
   const { asked_at: at, kind, by, scope, coverage, duration_ms: tookMs, passes, state } = audit;
   const isOver = state === "finished" || state === "failed";
   return (
     <>
-      <tr>
-        <th scope="row" data-name="Asked">
-          <Time at={at} relative />
-        </th>
-        <td data-name="What">
+      <Row
+        columns={COLUMNS}
+        cells={[
+          <Time at={at} relative />,
           <span>
             {kind}
             {passes > 1 && `, ${formatCount(passes)} passes`}:{" "}
@@ -132,30 +106,22 @@ function Row({ audit }: { readonly audit: AuditFact }) {
                 by <Foreign text={by} cut={60} />
               </span>
             )}
-          </span>
-        </td>
-        <td data-name="Result">
-          <Result audit={audit} />
-        </td>
-        <td data-name="Entries" class="num count">
-          {coverage === null ? "–" : formatCount(coverage.entries)}
-        </td>
-        <td data-name="Seals" class="num count">
-          {coverage === null ? "–" : formatCount(coverage.batches)}
-        </td>
-        <td data-name="Read" class="num count">
-          {coverage === null ? "–" : formatBytes(coverage.bytes)}
-        </td>
-        <td data-name="Locks" class="num count">
-          {coverage === null ? "–" : formatCount(coverage.locks)}
-        </td>
-        <td data-name="Took" class="num count">
-          {isOver ? formatSpan(tookMs) : "–"}
-        </td>
-      </tr>
+          </span>,
+          <Result audit={audit} />,
+          ...(coverage === null
+            ? ["–", "–", "–", "–"]
+            : [
+                formatCount(coverage.entries),
+                formatCount(coverage.batches),
+                formatBytes(coverage.bytes),
+                formatCount(coverage.locks),
+              ]),
+          isOver ? formatSpan(tookMs) : "–",
+        ]}
+      />
       {(audit.findings.length > 0 || audit.unchecked.length > 0 || audit.why !== null) && (
         <tr class="more">
-          <td colSpan={8}>
+          <td colSpan={COLUMNS.length}>
             <details>
               <summary>
                 {audit.finding_count > 0

@@ -9,12 +9,12 @@ import { useRowBadges } from "../entries/use-row-badges.ts";
 import { Copy } from "../parts/copy.tsx";
 import { Alarms } from "../parts/findings.tsx";
 import { Link } from "../parts/link.tsx";
-import { Empty, Failed, Panel, Waiting } from "../parts/states.tsx";
+import { Empty, Panel, Pending } from "../parts/states.tsx";
+import { Row, Table } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { EntriesPage, LogItem, SealsPage } from "../state/answers.ts";
-import { getJson } from "../state/api.ts";
 import { listAudits, openFindings } from "../state/guard.ts";
-import { useLoad } from "../state/load.ts";
+import { useJson, useLoad } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
 import { currentLog, may, roles } from "../state/session.ts";
 import { zone, zoneName } from "../state/time.ts";
@@ -43,7 +43,7 @@ export function Overview() {
 
 function OfLog({ log }: { readonly log: string }) {
   const path = `/v1/logs/${encodeURIComponent(log)}`;
-  const facts = useLoad(path, (signal) => getJson<LogItem>(path, signal), LOOK_MS);
+  const facts = useJson<LogItem>(path, LOOK_MS);
   const sees = roles.value.has("auditor");
   const audits = useLoad(sees ? "audits" : null, (signal) => listAudits(20, signal), GUARD_LOOK_MS);
   const open = useLoad(sees ? "findings" : null, openFindings, GUARD_LOOK_MS);
@@ -60,8 +60,7 @@ function OfLog({ log }: { readonly log: string }) {
           <p>{value.trouble.detail}</p>
         </div>
       )}
-      {facts.problem !== null && <Failed problem={facts.problem} retry={facts.reload} />}
-      {value === null && facts.problem === null && <Waiting rows={4} />}
+      <Pending of={facts} rows={4} />
       {value !== null && (
         <div aria-busy={facts.problem !== null}>
           <TrustStrip log={value} audits={sees ? audits : null} />
@@ -112,9 +111,7 @@ function OverTime({ log, size }: { readonly log: string; readonly size: number }
     return getStats(log, conditions, signal);
   });
   const path = `/v1/logs/${encodeURIComponent(log)}/seals?limit=200`;
-  const seals = useLoad(may(log, "auditor") ? `${path} ${size}` : null, (signal) =>
-    getJson<SealsPage>(path, signal),
-  );
+  const seals = useJson<SealsPage>(may(log, "auditor") ? path : null, null, size);
   const { value } = stats;
   return (
     <Panel
@@ -135,14 +132,9 @@ function OverTime({ log, size }: { readonly log: string; readonly size: number }
       }
     >
       <Range />
-      {stats.problem !== null && value === null && (
-        <Failed
-          problem={stats.problem}
-          retry={stats.reload}
-          what="The counts could not be loaded"
-        />
+      {value === null && (
+        <Pending of={stats} rows={4} what="Counting" failed="The counts could not be loaded" />
       )}
-      {value === null && stats.problem === null && <Waiting rows={4} what="Counting" />}
       {value !== null && (
         <div aria-busy={stats.isLoading}>
           {value.bins.length === 0 ? (
@@ -198,9 +190,9 @@ function Top({
 
 function Newest({ log, size }: { readonly log: string; readonly size: number }) {
   const path = `/v1/logs/${encodeURIComponent(log)}/entries?limit=${NEWEST}`;
-  const { value, problem, reload } = useLoad(`${path} ${size}`, (signal) =>
-    getJson<EntriesPage>(path, signal),
-  );
+  const columns = ["Entry", `Time (${zoneName(zone.value)})`, "Actor", "Action", "Target", "State"];
+  const loaded = useJson<EntriesPage>(path, null, size);
+  const { value } = loaded;
   const badges = useRowBadges(log, value?.entries ?? []);
   return (
     <Panel
@@ -208,70 +200,47 @@ function Newest({ log, size }: { readonly log: string; readonly size: number }) 
       id="newest"
       aside={<Link href={hrefOf({ name: "entries", log, seq: null })}>All entries</Link>}
     >
-      {problem !== null && <Failed problem={problem} retry={reload} />}
-      {value === null && problem === null && <Waiting rows={NEWEST} />}
+      <Pending of={loaded} rows={NEWEST} />
       {value !== null && (
-        <table class="cards">
-          <thead>
-            <tr>
-              <th scope="col">Entry</th>
-              <th scope="col">Time ({zoneName(zone.value)})</th>
-              <th scope="col">Actor</th>
-              <th scope="col">Action</th>
-              <th scope="col">Target</th>
-              <th scope="col">State</th>
-            </tr>
-          </thead>
-          <tbody>
-            {value.entries.map((item) => {
-              const {
-                seq,
-                sealed,
-                entry: { time, event },
-              } = item;
-              const badge = badges.get(item) ?? null;
-              return (
-                <tr key={seq}>
-                  <th scope="row" data-name="Entry">
-                    <Link class="num" href={hrefOf({ name: "entries", log, seq })}>
-                      {seq}
-                    </Link>
-                  </th>
-                  <td data-name="Time">
-                    <Time at={time} />
-                  </td>
-                  <td data-name="Actor">
-                    <Foreign text={event.actor.name ?? event.actor.id} cut={60} />
-                  </td>
-                  <td data-name="Action">
-                    <Foreign text={event.action} cut={60} />
-                  </td>
-                  <td data-name="Target">
-                    {event.targets?.[0] ? (
-                      <Foreign text={event.targets[0].name ?? event.targets[0].id} cut={60} />
+        <Table columns={columns}>
+          {value.entries.map((item) => {
+            const {
+              seq,
+              sealed,
+              entry: { time, event },
+            } = item;
+            const badge = badges.get(item);
+            return (
+              <Row
+                key={seq}
+                columns={columns}
+                cells={[
+                  <Link class="num" href={hrefOf({ name: "entries", log, seq })}>
+                    {seq}
+                  </Link>,
+                  <Time at={time} />,
+                  <Foreign text={event.actor.name ?? event.actor.id} cut={60} />,
+                  <Foreign text={event.action} cut={60} />,
+                  event.targets?.[0] && (
+                    <Foreign text={event.targets[0].name ?? event.targets[0].id} cut={60} />
+                  ),
+                  <span>
+                    {badge && <VerifiedBadge is={badge} />}{" "}
+                    {sealed ? (
+                      <Badge tone="plain" sign="▣">
+                        sealed
+                      </Badge>
                     ) : (
-                      ""
+                      <Badge tone="warn" sign="…">
+                        not sealed
+                      </Badge>
                     )}
-                  </td>
-                  <td data-name="State">
-                    <span>
-                      {badge !== null && <VerifiedBadge is={badge} />}{" "}
-                      {sealed ? (
-                        <Badge tone="plain" sign="▣">
-                          sealed
-                        </Badge>
-                      ) : (
-                        <Badge tone="warn" sign="…">
-                          not sealed
-                        </Badge>
-                      )}
-                    </span>
-                  </td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
+                  </span>,
+                ]}
+              />
+            );
+          })}
+        </Table>
       )}
     </Panel>
   );

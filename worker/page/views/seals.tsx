@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { Link } from "../parts/link.tsx";
 import { Empty, Failed, Waiting } from "../parts/states.tsx";
+import { Row, Table } from "../parts/table.tsx";
 import { Copy } from "../parts/copy.tsx";
 import { Badge, VerifiedBadge } from "../parts/badge.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
@@ -9,8 +10,7 @@ import { useLock, LockCell } from "../seals/lock-facts.tsx";
 import { judgeLock, type LockState } from "../seals/lock-state.ts";
 import { Pictures } from "../seals/pictures.tsx";
 import type { LogItem, SealItem, SealsPage } from "../state/answers.ts";
-import { getJson } from "../state/api.ts";
-import { useLoad } from "../state/load.ts";
+import { useJson } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
 import { formatBytes, formatCount } from "../state/time.ts";
 import { proven } from "../state/verifier.ts";
@@ -18,12 +18,21 @@ import { proven } from "../state/verifier.ts";
 /** Each row asks the store twice: a page of them is answered in a second or two. */
 const PAGE_ROWS = 25;
 
+const COLUMNS = [
+  "Entries",
+  "Sealed",
+  ["Size", "count"],
+  "Lock, read from the store by version id",
+  "Checked",
+  ["Do", "do"],
+] as const;
+
 export function Seals({ log }: { readonly log: string }) {
   const base = `/v1/logs/${encodeURIComponent(log)}`;
   const cursor = query.value.get("cursor");
   const path = `${base}/seals?limit=${PAGE_ROWS}${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`;
-  const page = useLoad<SealsPage>(path, (signal) => getJson(path, signal));
-  const facts = useLoad<LogItem>(base, (signal) => getJson(base, signal));
+  const page = useJson<SealsPage>(path);
+  const facts = useJson<LogItem>(base);
   const [states, setStates] = useState<ReadonlyMap<number, LockState>>(new Map());
   const seals = page.value?.seals ?? [];
   return (
@@ -45,30 +54,16 @@ export function Seals({ log }: { readonly log: string }) {
           <Tail facts={facts.value} />
           <Pictures seals={seals} states={states} />
           <div class="scroll">
-            <table class="cards seals">
-              <thead>
-                <tr>
-                  <th scope="col">Entries</th>
-                  <th scope="col">Sealed</th>
-                  <th scope="col" class="count">
-                    Size
-                  </th>
-                  <th scope="col">Lock, read from the store by version id</th>
-                  <th scope="col">Checked</th>
-                  <th scope="col">Do</th>
-                </tr>
-              </thead>
-              <tbody>
-                {seals.map((seal) => (
-                  <SealRow
-                    key={seal.first}
-                    log={log}
-                    seal={seal}
-                    onState={(state) => setStates((old) => new Map([...old, [seal.first, state]]))}
-                  />
-                ))}
-              </tbody>
-            </table>
+            <Table kind="cards seals" columns={COLUMNS}>
+              {seals.map((seal) => (
+                <SealRow
+                  key={seal.first}
+                  log={log}
+                  seal={seal}
+                  onState={(state) => setStates((old) => new Map([...old, [seal.first, state]]))}
+                />
+              ))}
+            </Table>
           </div>
           <nav class="row pager" aria-label="More seals">
             {cursor !== null && <Link href={hrefOf({ name: "seals", log })}>⇤ Newest</Link>}
@@ -98,31 +93,22 @@ function SealRow({ log, seal, onState }: SealRowProps) {
     if (value !== null) onState(judgeLock(value, seal.retain_until));
   }, [value]);
   return (
-    <tr>
-      <th scope="row" data-name="Entries">
+    <Row
+      columns={COLUMNS}
+      cells={[
         <span>
           <Link href={hrefOf({ name: "entries", log, seq: last })} class="num">
             {formatCount(seal.first)}
             {last > seal.first && `–${formatCount(last)}`}
           </Link>{" "}
           <span class="muted">{formatCount(seal.count)}</span>
-        </span>
-      </th>
-      <td data-name="Sealed">
-        <Time at={seal.sealed_at} />
-      </td>
-      <td data-name="Size" class="count">
-        {formatBytes(seal.bytes)}
-      </td>
-      <td data-name="Lock">
+        </span>,
+        <Time at={seal.sealed_at} />,
+        formatBytes(seal.bytes),
         <span>
           <LockCell lock={lock} seal={seal} />
-        </span>
-      </td>
-      <td data-name="Checked">
-        <SealBadge log={log} seal={seal} />
-      </td>
-      <td>
+        </span>,
+        <SealBadge log={log} seal={seal} />,
         <span class="row">
           <a
             class="button small"
@@ -137,9 +123,9 @@ function SealRow({ log, seal, onState }: SealRowProps) {
             what="Copy version"
             label={`Copy version id of seal ${seal.first}`}
           />
-        </span>
-      </td>
-    </tr>
+        </span>,
+      ]}
+    />
   );
 }
 
