@@ -139,7 +139,7 @@ function LastLock({ log }: { readonly log: LogItem }) {
   const seal = log.last_seal!;
   const lock = useLock(log.name, seal.first);
   return (
-    <div class="last-lock">
+    <div>
       <LockCell lock={lock} seal={seal} />
     </div>
   );

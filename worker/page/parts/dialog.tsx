@@ -6,12 +6,10 @@ export function Dialog({
   title,
   close,
   children,
-  kind = "box",
 }: {
   readonly title: string;
   readonly close: () => void;
   readonly children: ComponentChildren;
-  readonly kind?: "box" | "drawer";
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -24,7 +22,7 @@ export function Dialog({
     };
   }, []);
   return (
-    <dialog ref={dialog} class={kind} aria-labelledby={id} onClose={close}>
+    <dialog ref={dialog} aria-labelledby={id} onClose={close}>
       <header>
         <h2 id={id}>{title}</h2>
         <button type="button" class="plain" aria-label="Close" onClick={close}>

@@ -6,7 +6,7 @@ export function KeysPanel({ close }: { readonly close: () => void }) {
   const shown = new Map(keys.value.map(({ keys, does }) => [keys, does]));
   return (
     <Dialog title="Keys and help" close={close}>
-      <table class="keys">
+      <table>
         <tbody>
           {[...shown].map(([key, does]) => (
             <tr key={key}>

@@ -126,7 +126,7 @@ export function Panel({
     <section class="panel" aria-labelledby={id}>
       <header>
         <h2 id={id}>{title}</h2>
-        {aside !== undefined && <div class="aside">{aside}</div>}
+        {aside !== undefined && <div>{aside}</div>}
       </header>
       {children}
     </section>
