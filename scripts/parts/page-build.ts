@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import type { PageFile, PageFiles } from "../../worker/page-files.ts";
 
 const SOURCES = join("worker", "page");
@@ -79,7 +79,7 @@ const JSX = {
   jsxFactory: "h",
   jsxFragment: "Fragment",
   inject: [join(SOURCES, "jsx.ts")],
-} as const;
+} satisfies BuildOptions;
 
 async function bundle(entry: string, define: Record<string, string> = {}): Promise<string> {
   const { outputFiles } = await build({
