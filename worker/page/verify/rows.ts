@@ -2,7 +2,7 @@
 import { encodeUtf8, equalBytes } from "../../../storage/log/bytes.ts";
 import { LogError } from "../../../storage/log/errors.ts";
 import { leafHash } from "../../../storage/log/hash.ts";
-import { encodeJson, LINE_DEPTH_MAX, parseJson } from "../../../storage/log/json.ts";
+import { encodeJson, LINE_DEPTH_MAX, readJson } from "../../../storage/log/json.ts";
 
 /** Leaves of `count` entries from `first` on, one behind the other. */
 export interface Leaves {
@@ -21,7 +21,7 @@ export interface RowQuestion {
 export function checkRows(rows: readonly RowQuestion[]): boolean[] {
   return rows.map(({ json, leaf }) => {
     try {
-      const line = encodeJson(parseJson(json, { depthMax: LINE_DEPTH_MAX }));
+      const line = encodeJson(readJson(json, LINE_DEPTH_MAX));
       return equalBytes(leafHash(encodeUtf8(line)), leaf);
     } catch (error) {
       if (error instanceof LogError) return false;
