@@ -66,7 +66,7 @@ export function useLoad<T>(
 export function useJson<T>(
   path: string | null,
   everyMs: number | null = null,
-  of: unknown = "",
+  of: string | number = "",
 ): Loaded<T> {
   const key = path === null ? null : `${path} ${of}`;
   return useLoad(key, (signal) => getJson<T>(path!, signal), everyMs);
