@@ -9,6 +9,7 @@ import { IndexError, VaultError } from "../../storage/ports.ts";
 import type { World } from "./harness.ts";
 import { History, LOGS, step } from "./history.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
+import { withinTime } from "./within-time.ts";
 
 const SEED = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const HISTORIES = 40;
@@ -67,7 +68,7 @@ void test("an honest instance is never told of", { timeout: 10 * TIME_MS_MAX }, 
   t.diagnostic(`seed ${SEED}`);
   const histories = fc.asyncProperty(
     fc.array(fc.tuple(honest, look), { minLength: STEPS, maxLength: STEPS }),
-    async (steps) => {
+    withinTime(TIME_MS_MAX, async (steps) => {
       const history = new History();
       const now = { late: 0, refused: 0 };
       const settings = { minPauseMs: 5_000, unreachableMs: 3_600_000 };
@@ -92,12 +93,11 @@ void test("an honest instance is never told of", { timeout: 10 * TIME_MS_MAX }, 
       seen.seals += sealsChecked;
       assert.deepEqual(watcher.told(), []);
       assert.deepEqual(watcher.open(), []);
-    },
+    }),
   );
   await fc.assert(histories, {
     seed: SEED,
     numRuns: HISTORIES,
-    interruptAfterTimeLimit: TIME_MS_MAX,
     endOnFailure: true,
   });
   t.diagnostic(JSON.stringify(seen));

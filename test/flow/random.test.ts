@@ -4,6 +4,7 @@
 import test from "node:test";
 import fc from "fast-check";
 import { History, seen, step } from "./history.ts";
+import { withinTime } from "./within-time.ts";
 
 const SEED = Number(process.env["PROPERTY_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 const HISTORIES = 60;
@@ -15,16 +16,15 @@ void test("random histories", { timeout: 10 * TIME_MS_MAX }, async (t) => {
   t.diagnostic(`seed ${SEED}`);
   const histories = fc.asyncProperty(
     fc.array(step, { minLength: STEPS, maxLength: STEPS }),
-    async (steps) => {
+    withinTime(TIME_MS_MAX, async (steps) => {
       const history = new History();
       for (const one of steps) await history.play(one);
       await history.heal();
-    },
+    }),
   );
   await fc.assert(histories, {
     seed: SEED,
     numRuns: HISTORIES,
-    interruptAfterTimeLimit: TIME_MS_MAX,
     endOnFailure: true,
   });
   t.diagnostic(JSON.stringify(seen));
