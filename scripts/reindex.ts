@@ -70,7 +70,7 @@ async function rebuild({ index: access }: Stores, log: string | null): Promise<v
   await projector.restart(log);
   const progress = new ReindexProgress(say);
   for (;;) {
-    const { behind, entries } = await projector.round();
+    const { behind, entries } = await projector.round(true);
     if (!progress.show(chosen(await of(), log)) && behind > 0 && entries > 0) continue;
     if (behind > 0)
       throw new Error("Entries are missing from the index: npm run verify says which.");

@@ -5,15 +5,15 @@
 import type { InStatement, Row } from "@libsql/client/web";
 import { EVERYTHING, type Filter } from "../log/filter.ts";
 import type { Connection } from "../index/connection.ts";
-import { integerOf, textOf } from "../index/row.ts";
+import { integerOf } from "../index/row.ts";
 import type { Bins } from "./bins.ts";
 import type { SeqRange } from "./find.ts";
 import { matchOf } from "./match.ts";
 import { RunCounts } from "./run-count.ts";
 import { RunReader } from "./run-rows.ts";
-import type { Run } from "./run.ts";
 import { idOf, type SearchLog } from "./tables.ts";
 import { FIELDS, formatMatch, prefixOf, valueOfTerm, type Field } from "./terms.ts";
+import { WordMarks } from "./word-marks.ts";
 import { topOf, type ValueCount } from "./top.ts";
 
 export type TopValues = Readonly<Record<Field, readonly ValueCount[]>>;
@@ -95,9 +95,9 @@ export class SearchCounter {
   ): Promise<Counted> {
     const counts = new RunCounts(filter, seqs);
     const words = formatMatch({ ...EVERYTHING, words: filter.words }, log.number);
+    const marks = words === null ? null : new WordMarks(this.#connection, log, words, range);
     for await (const runs of this.#runs.runs(log, range)) {
-      const marks = words === null ? null : await this.#marked(log, words, runs);
-      runs.forEach((run, at) => counts.add(run, marks?.[at] ?? null));
+      for (const run of runs) counts.add(run, marks === null ? null : await marks.of(run));
     }
     const uncounted = FIELDS.filter((field) => counts.of(field) === null);
     const [rows = []] =
@@ -109,22 +109,6 @@ export class SearchCounter {
       return kept === null ? valuesOf(rows, field) : topOf(kept, limit);
     });
     return { bins: counts.bins, top };
-  }
-
-  /** For each run 1 at each entry that has the words. */
-  async #marked(log: SearchLog, words: string, runs: readonly Run[]): Promise<Uint8Array[]> {
-    const statements = runs.map(({ first, count }): InStatement => {
-      const sql =
-        "SELECT json_group_array(rowid - ?1) AS places FROM word WHERE word MATCH ?3 AND rowid >= ?1 AND rowid < ?2";
-      return { sql, args: [idOf(log, first), idOf(log, first + count), words] };
-    });
-    const answers = await this.#read(statements);
-    return runs.map(({ count }, at) => {
-      const marks = new Uint8Array(count);
-      const places = JSON.parse(textOf(answers[at]![0], "places")) as number[];
-      for (const place of places) marks[place] = 1;
-      return marks;
-    });
   }
 
   async #topOfAll(log: SearchLog, limit: number): Promise<TopValues> {

@@ -7,7 +7,7 @@ import { HASH_BYTES, type Head } from "../log/hash.ts";
 import type { Chunk, Index } from "../ports.ts";
 import { RowBuilder } from "./rows.ts";
 import { RunReader } from "./run-rows.ts";
-import { RUN_ENTRIES, RunBuilder } from "./run.ts";
+import { RUN_ENTRIES, RunBuilder, type Run } from "./run.ts";
 import type { SearchLog, SearchTables } from "./tables.ts";
 
 /** Lines of one transaction: some 1,700 entries as a rule, at least one chunk (4 MB). */
@@ -36,10 +36,26 @@ export interface Round {
   readonly behind: number;
 }
 
+/** Some entries of a log as rows; or why there are none. */
+type Page =
+  | {
+      readonly rows: RowBuilder;
+      /** The entry behind the last of them, and the leaf of that one. */
+      readonly next: number;
+      readonly leaf: string;
+      readonly complete: readonly Run[];
+      readonly isInRun: boolean;
+    }
+  | "missing"
+  | "another past";
+
 export class Projector {
   readonly #parts: ProjectorParts;
   #logs: Map<string, SearchLog> | null = null;
   #pages = 0;
+  /** What is read while the page before it is written. */
+  #ahead: { readonly number: number; readonly from: number; readonly read: Promise<Page> } | null =
+    null;
   /** By the log's number. */
   readonly #openRuns = new Map<number, RunBuilder>();
 
@@ -52,10 +68,13 @@ export class Projector {
     return this.#logs ?? new Map<string, SearchLog>();
   }
 
-  /** One page of each log that is behind. Throws IndexError; then the next round reads again how far the tables are. */
-  async round(): Promise<Round> {
+  /**
+   * One page of each log that is behind; `isHurried`: the next is read while one is written. Throws IndexError; then the next
+   * round reads again how far the tables are.
+   */
+  async round(isHurried = false): Promise<Round> {
     try {
-      return await this.#round();
+      return await this.#round(isHurried);
     } catch (error) {
       this.#forget();
       throw error;
@@ -71,10 +90,11 @@ export class Projector {
 
   #forget(): void {
     this.#logs = null;
+    this.#ahead = null;
     this.#openRuns.clear();
   }
 
-  async #round(): Promise<Round> {
+  async #round(isHurried: boolean): Promise<Round> {
     const { tables, heads } = this.#parts;
     if (this.#logs === null) await tables.prepare();
     // Read anew each time: whoever has the disk may have changed them.
@@ -89,7 +109,7 @@ export class Projector {
     for (const [name, head] of now) {
       const log = await this.#known(name, head);
       if (log.next >= head.size) continue;
-      const moved = await this.#page(log, head.size);
+      const moved = await this.#page(log, head.size, isHurried);
       this.#logs.set(name, moved);
       entries += Math.max(0, moved.next - log.next);
       behind += head.size - moved.next;
@@ -111,14 +131,41 @@ export class Projector {
     return log;
   }
 
-  async #page(log: SearchLog, size: number): Promise<SearchLog> {
-    const { tables, index, pause } = this.#parts;
+  async #page(log: SearchLog, size: number, isHurried: boolean): Promise<SearchLog> {
+    const { tables } = this.#parts;
+    const page = await (this.#takeAhead(log) ?? this.#read(log, size));
+    // Missing entries are a finding of others; the tables wait.
+    if (page === "missing") return log;
+    if (page === "another past") return this.#begin(log.name);
+    const { rows, next, leaf, complete } = page;
+    if (isHurried && this.#ahead === null && page.isInRun && next < size) {
+      const read = this.#read({ ...log, next, leaf }, size);
+      read.catch(() => {});
+      this.#ahead = { number: log.number, from: next, read };
+    }
+    const moved = await tables.put(log, rows, next, leaf, complete);
+    if (moved === null) throw new Error(`the search tables of ${log.name} have another writer`);
+    return ++this.#pages % TALLY_LOOK_PAGES === 0 ? tables.retireTallies(moved) : moved;
+  }
+
+  /** The page of the log that was read ahead; null where there is none. */
+  #takeAhead(log: SearchLog): Promise<Page> | null {
+    const ahead = this.#ahead;
+    if (ahead?.number !== log.number) return null;
+    this.#ahead = null;
+    if (ahead.from === log.next) return ahead.read;
+    // Its entries are in the open run already.
+    this.#openRuns.delete(log.number);
+    return null;
+  }
+
+  async #read(log: SearchLog, size: number): Promise<Page> {
+    const { index, pause } = this.#parts;
     const range = { from: log.next, to: size, bytesMax: PAGE_BYTES };
     const chunks = await index.chunks(log.name, range);
     const [first] = chunks;
-    // Missing entries are a finding of others; the tables wait.
-    if (first === undefined || first.first > log.next) return log;
-    if (log.next > 0 && leafBefore(first, log.next) !== log.leaf) return this.#begin(log.name);
+    if (first === undefined || first.first > log.next) return "missing";
+    if (log.next > 0 && leafBefore(first, log.next) !== log.leaf) return "another past";
     const run = await this.#openRun(log);
     const rows = new RowBuilder(log.number, (field) => !log.untallied.includes(field), run);
     let next = log.next;
@@ -133,9 +180,8 @@ export class Projector {
       leaf = leafAt(chunk, chunk.count - 1);
     }
     run?.skipTo(next);
-    const moved = await tables.put(log, rows, next, leaf, run?.complete.splice(0) ?? []);
-    if (moved === null) throw new Error(`the search tables of ${log.name} have another writer`);
-    return ++this.#pages % TALLY_LOOK_PAGES === 0 ? tables.retireTallies(moved) : moved;
+    const complete = run?.complete.splice(0) ?? [];
+    return { rows, next, leaf, complete, isInRun: run !== null };
   }
 
   /** The run that the next entry belongs to; null where the entries before it wait until they are a whole run. */

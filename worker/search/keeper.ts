@@ -112,9 +112,10 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
   async #run(projector: Projector): Promise<void> {
     let retryMs = RETRY_MS_MIN;
     let seen = { entries: 0, atMs: 0 };
+    let isHurried = false;
     for (;;) {
       const startMs = Date.now();
-      const round = this.#round.then(() => projector.round());
+      const round = this.#round.then(() => projector.round(isHurried));
       this.#round = round.catch(() => {});
       let restMs: number;
       try {
@@ -124,6 +125,7 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
         seen = now;
         this.#isIdle = entries === 0 && behind === 0;
         const workedMs = now.atMs - startMs;
+        isHurried = rate <= LOAD_ENTRIES_PER_SECOND;
         restMs = this.#isIdle ? LOOK_MS : Math.min(workedMs * this.#restFactor(rate), REST_MS_MAX);
         retryMs = RETRY_MS_MIN;
         this.#problem = null;
