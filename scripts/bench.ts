@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkReceipts, type Receipts } from "./bench/receipts.ts";
 import { LOGS, runVerb, startBenchInstance, type BenchInstance } from "./bench/instance.ts";
+import { measureSearch, untilSearched } from "./bench/search.ts";
 import { newDataDir, removeDataDir } from "./parts/throw-away.ts";
 import { percentileMs, runLoad, type Answer, type LoadResult } from "./bench/load.ts";
 
@@ -53,6 +54,7 @@ try {
     say(`ready after ${instance.secondsToReady.toFixed(1)} s; ${seconds} s each\n`);
     const answers = await measureAll(instance);
     await fill(instance, answers.get(APPEND) ?? []);
+    await measureSearches(instance);
     await checkReceipts(instance, LOGS.sealed, answers.get(APPEND_SEALED) ?? [], linesFile);
     receipts = await checkReceipts(instance, LOGS.plain, answers.get(APPEND) ?? [], linesFile);
     say(
@@ -101,14 +103,32 @@ async function load(instance: BenchInstance, one: Case, lasting: number): Promis
 
 /** Goes on, unmeasured, until the log is large enough for what comes after. */
 async function fill(instance: BenchInstance, answers: Answer[]): Promise<void> {
-  const headers = { authorization: `Bearer ${instance.token}` };
-  const size = async (): Promise<number> => {
-    const answer = await fetch(`${instance.url}/v1/logs/${LOGS.plain}`, { headers });
-    return ((await answer.json()) as { size: number }).size;
-  };
-  while ((await size()) < VERIFIED_ENTRIES_MIN) {
+  while ((await sizeOf(instance)) < VERIFIED_ENTRIES_MIN) {
     answers.push(...(await load(instance, FILL, 1)).answers);
   }
+}
+
+/** The tables are behind after the load: they come up, then they are asked. */
+async function measureSearches(instance: BenchInstance): Promise<void> {
+  const headers = { authorization: `Bearer ${instance.token}` };
+  const answer = await fetch(`${instance.url}/v1/logs/${LOGS.plain}/stats`, { headers });
+  const { searched_to: searchedTo } = (await answer.json()) as { searched_to: number };
+  const took = await untilSearched(instance, LOGS.plain);
+  const size = await sizeOf(instance);
+  const rate = ((size - searchedTo) / took).toFixed(0);
+  say(`\nsearch tables: ${searchedTo} of ${size} entries after the load, the others at ${rate}/s`);
+  say(row("", "of ping", "p50 ms", "p95 ms"));
+  const [ping, ...asked] = await measureSearch(instance, LOGS.plain);
+  for (const { name, p50Ms, p95Ms } of [ping!, ...asked]) {
+    const ratio = (p50Ms / ping!.p50Ms).toFixed(1);
+    say(row(name, ratio, p50Ms.toFixed(1), p95Ms.toFixed(1)));
+  }
+}
+
+async function sizeOf(instance: BenchInstance): Promise<number> {
+  const headers = { authorization: `Bearer ${instance.token}` };
+  const answer = await fetch(`${instance.url}/v1/logs/${LOGS.plain}`, { headers });
+  return ((await answer.json()) as { size: number }).size;
 }
 
 async function hashLines({ entries, lineBytes }: Receipts, linesFile: string): Promise<number> {

@@ -5,6 +5,7 @@ import type { Connection } from "../index/connection.ts";
 import { bytesOf, integerOf } from "../index/row.ts";
 import { BLOCK_LINES, linesOfBlock } from "./blocks.ts";
 import { matchOf } from "./match.ts";
+import { FAR_ENTRIES, proposeNear } from "./near.ts";
 import { LOG_SPAN } from "./schema.ts";
 import { idOf, logOf, type SearchLog } from "./tables.ts";
 
@@ -24,9 +25,11 @@ export interface Proposal {
 
 export class SearchFinder {
   readonly #connection: Connection;
+  readonly #farEntries: number;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, farEntries: number = FAR_ENTRIES) {
     this.#connection = connection;
+    this.#farEntries = farEntries;
   }
 
   /** What the tables know of these logs; one that is missing is not known. */
@@ -68,18 +71,39 @@ export class SearchFinder {
     };
   }
 
-  /** The first `limit` entries of each log, in this order, that may meet the filter but for its times. One read for all. */
+  /** The first `limit` entries of each log, in this order, that may meet the filter but for its times. */
   async propose(
     wanted: readonly { readonly log: SearchLog; readonly range: SeqRange }[],
     filter: Filter,
     order: Order,
     limit: number,
   ): Promise<Proposal[][]> {
-    const statements = wanted.map(async ({ log, range }) =>
+    const near = await this.#proposeNear(wanted, filter, order, limit);
+    const far = wanted.filter((_, at) => near[at]!.length < limit);
+    const statements = far.map(async ({ log, range }) =>
       propose(log, range, await matchOf(this.#connection, log, filter), order, limit),
     );
+    const found = await this.#proposals(await Promise.all(statements));
+    return near.map((ones) => (ones.length < limit ? found.shift()! : ones));
+  }
+
+  /** For each log `limit` entries that stand next to the place, or fewer, which say nothing. */
+  async #proposeNear(
+    wanted: readonly { readonly log: SearchLog; readonly range: SeqRange }[],
+    filter: Filter,
+    order: Order,
+    limit: number,
+  ): Promise<Proposal[][]> {
+    const statements = wanted.map(({ log, range }) =>
+      proposeNear(log, range, filter, order, limit, this.#farEntries),
+    );
+    const found = await this.#proposals(statements.filter((one) => one !== null));
+    return statements.map((one) => (one === null ? [] : found.shift()!));
+  }
+
+  async #proposals(statements: InStatement[]): Promise<Proposal[][]> {
     if (statements.length === 0) return [];
-    const answers = await this.#read(await Promise.all(statements));
+    const answers = await this.#read(statements);
     return answers.map(({ rows }) =>
       rows.map((row) => ({ seq: integerOf(row, "seq"), timeMs: integerOf(row, "time") })),
     );

@@ -1,4 +1,4 @@
-/** Counts on a real sqld, row by row and by runs, against a naive count over all lines; and runs as bytes. */
+/** Proposals and counts on a real sqld, whatever way they are made, against a naive look at all lines; and runs as bytes. */
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import fc from "fast-check";
@@ -128,24 +128,52 @@ function naive(filter: Filter, startsMs: readonly number[], stepMs: number, limi
   return { bins, top };
 }
 
+const some = <T>(value: T): Partial<T>[] => [value, {}, {}] as Partial<T>[];
+const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
+
+/** Every condition but the times, each in a third of all filters. */
+function newFilter(times: Record<string, string>): { given: string; filter: Filter } {
+  const given: Record<string, string> = Object.assign(
+    times,
+    pick(some({ action: pick(["invoice.*", "invoice.paid", "Ä*", "none"]) })),
+    pick(some({ actor: `user-${below(20)}` })),
+    pick(some({ target: `t ${below(30)}` })),
+    pick(some({ outcome: pick(["success", "denied", "failure"]) })),
+    pick(some({ q: pick(["late", "paid note", "x"]) })),
+  );
+  return { given: JSON.stringify(given), filter: parseFilter((name) => given[name] ?? null) };
+}
+
+test("whatever way hits are found, they are the first of all lines", async () => {
+  for (let n = 0; n < 40; n++) {
+    const { given, filter } = newFilter({});
+    const [from, to] = [below(ENTRIES), below(ENTRIES)].sort((a, b) => a - b) as [number, number];
+    const order = pick(["asc", "desc"] as const);
+    const limit = 1 + below(20);
+    const hits = lines.flatMap((line, seq) =>
+      seq >= from && seq < to && line !== "no line" && matchesLine(filter, line) ? [seq] : [],
+    );
+    const expected = (order === "asc" ? hits : hits.toReversed()).slice(0, limit);
+    for (const far of [0, Infinity]) {
+      const wanted = [{ log, range: { from, to } }];
+      const found = await new SearchFinder(connection, far).propose(wanted, filter, order, limit);
+      const seqs = found[0]!.map(({ seq }) => seq);
+      assert.deepEqual(seqs, expected, `${given}, ${order} ${from} to ${to}, ${far}`);
+    }
+  }
+});
+
 test("whatever way a count is made, it is that of all lines", async () => {
   assert.ok(log.runs >= RUN_ENTRIES, "some entries are in runs");
   assert.ok(log.runs < log.next, "and some are not yet");
-  const some = <T>(value: T): Partial<T>[] => [value, {}, {}] as Partial<T>[];
-  const pick = <T>(values: readonly T[]): T => values[below(values.length)]!;
   for (let n = 0; n < 25; n++) {
     const [since, until] = [below(ENTRIES), below(ENTRIES)].sort((a, b) => a - b);
-    const given: Record<string, string> = Object.assign(
+    const times = Object.assign(
       {},
-      pick(some({ action: pick(["invoice.*", "invoice.paid", "Ä*", "none"]) })),
-      pick(some({ actor: `user-${below(20)}` })),
-      pick(some({ target: `t ${below(30)}` })),
-      pick(some({ outcome: pick(["success", "denied", "failure"]) })),
-      pick(some({ q: pick(["late", "paid note", "x"]) })),
       pick(some({ since: timeAt(since!) })),
       pick(some({ until: timeAt(until! + 7) })),
     );
-    const filter = parseFilter((name) => given[name] ?? null);
+    const { given, filter } = newFilter(times);
     const fromMs = filter.sinceMs ?? START_MS;
     const bins = binsOf(fromMs, filter.untilMs ?? Date.parse(timeAt(ENTRIES)) + 1, 20);
     const seqs = await finder.seqsAt(log, bins.edgesMs);
@@ -153,7 +181,7 @@ test("whatever way a count is made, it is that of all lines", async () => {
     for (const few of [0, Infinity]) {
       const counter = new SearchCounter(connection, few);
       const counted = await counter.count(log, filter, { bins, seqs, limit: 5 });
-      assert.deepEqual(counted, expected, `${JSON.stringify(given)}, ${few}`);
+      assert.deepEqual(counted, expected, `${given}, ${few}`);
     }
   }
 });
