@@ -167,16 +167,19 @@ export type PutResult =
 export class VaultError extends Error {
   readonly code: "vault_unreachable" | "batch_unreadable" | "batch_missing" | "vault_refused";
   readonly outcome: "nothing" | "unknown";
+  /** The object that is to blame, where it is another one than what was asked for. */
+  readonly key: string | null;
   constructor(
     code: VaultError["code"],
     message: string,
     outcome: "nothing" | "unknown" = "nothing",
-    options?: ErrorOptions,
+    options?: ErrorOptions & { readonly key?: string },
   ) {
     super(message, options);
     this.name = "VaultError";
     this.code = code;
     this.outcome = outcome;
+    this.key = options?.key ?? null;
   }
 }
 

@@ -29,15 +29,20 @@ export async function ledgerCondition(
   // Whoever comes after a quiet minute does not have to wait until it is known which tokens hold.
   await ledger.current().catch(() => {});
   const states = [...ledger.directory.logs.keys()].flatMap((log) => ledger.state(log) ?? []);
-  for (const { state, finding } of await lookAtHeads(parts.index, states)) {
-    ledger.freeze(state, finding);
-  }
+  const { back, names } = await lookAtHeads(parts.index, states);
+  for (const { state, finding } of back) ledger.freeze(state, finding);
+  // Asked for behind the heads: whoever made a log since is known by now.
+  const strangers = names.filter((log) => !ledger.directory.logs.has(log));
   const nowMs = parts.clock.nowMs();
   return [
     ...lock.findings,
     ...ledger.unknownLogs.map((log) =>
       newFinding("log_unknown", { log }, "a log that _system names", "another one"),
     ),
+    ...strangers.map((log) => {
+      const place = { log, object: "the index" };
+      return newFinding("log_unknown", place, "a log that _system names", "a head of another one");
+    }),
     ...states.flatMap(({ frozen, unsealable }) => frozen ?? unsealable ?? []),
     ...states.flatMap((state) => tooOld(state, nowMs, sealSeconds) ?? []),
     ...states.flatMap((state) => aheadOfClock(state, nowMs) ?? []).slice(0, 1),

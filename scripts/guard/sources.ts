@@ -18,7 +18,7 @@ import { GuardInputError, type Asked } from "./asked.ts";
 export interface Sources {
   /** For people. */
   readonly what: string;
-  readonly vault: Pick<Vault, "get" | "lock" | "versions">;
+  readonly vault: Pick<Vault, "get" | "lock" | "versions" | "prefixes">;
   readonly index: IndexView | null;
 }
 
@@ -53,6 +53,7 @@ export async function openSources(asked: Asked, env: NodeJS.ProcessEnv): Promise
       versions: async function* (prefix, after) {
         yield* (await vault()).versions(prefix, after);
       },
+      prefixes: async () => (await vault()).prefixes(),
     },
     index,
   };
@@ -75,6 +76,8 @@ function indexOf({ config, credentials: elsewhere }: Asked): IndexView | null {
     chunks: async (log, range) => (await view()).chunks(log, range),
     tiles: (log) => async (level, at, width) => (await view()).tiles(log)(level, at, width),
     seals: async (log, range) => (await view()).seals(log, range),
+    // Nothing is counted where nothing is to be counted with.
+    chunkCount: async (log, from, to) => (await (await view()).chunkCount?.(log, from, to)) ?? 0,
   };
 }
 

@@ -5,6 +5,7 @@
 import type { IndexView } from "../../storage/flow/verify-index.ts";
 import { readHeads } from "../../storage/index/heads.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
+import { countChunks } from "../../storage/index/read.ts";
 import { dropped } from "./garbage.ts";
 import { IndexError } from "../../storage/ports.ts";
 
@@ -26,6 +27,8 @@ export function openIndexView({ url, readToken }: IndexAddress): IndexView {
     },
     tiles: (log) => index.tiles(log),
     seals: (log, range) => unlessEmpty(() => index.seals(log, range), []),
+    chunkCount: (log, from, to) =>
+      unlessEmpty(() => countChunks(index.connection, log, from, to), 0),
     heads: () => unlessEmpty(() => readHeads(index.connection), new Map()),
   };
 }

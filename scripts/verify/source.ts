@@ -117,8 +117,11 @@ export function configuredIndex({ libsql }: Config): IndexAddress | null {
   return libsql === null ? null : { url: libsql.url, readToken: libsql.token };
 }
 
+/** Of an instance that runs here, whosever the store is. */
 export function runningIndex(dataDir: string): IndexAddress | null {
-  return partsRun(dataDir) ? (readRunning(dataDir)?.index ?? null) : null;
+  const running = readRunning(dataDir);
+  const { sqld } = running?.parts ?? {};
+  return sqld !== undefined && isRunning(sqld) ? (running?.index ?? null) : null;
 }
 
 /** By the names that S3 clients use, or by the worker's. */

@@ -16,11 +16,14 @@ export interface WentBack {
   readonly finding: Finding;
 }
 
-/** Reads the heads behind every write under way, so that none is missing that was acknowledged. Throws IndexError. */
+/**
+ * Reads the heads behind every write under way, so that none is missing that was acknowledged; and the names of all that
+ * there are. Throws IndexError.
+ */
 export async function lookAtHeads(
   index: Pick<Index, "heads" | "chunks">,
   states: readonly LogState[],
-): Promise<WentBack[]> {
+): Promise<{ readonly back: readonly WentBack[]; readonly names: readonly string[] }> {
   const seen = states.map((state) => ({ state, head: state.head }));
   const heads = await index.heads();
   const back: WentBack[] = [];
@@ -31,7 +34,7 @@ export async function lookAtHeads(
     // Meanwhile a commit may have frozen it, with a finding of its own.
     if (finding !== null && state.frozen === null) back.push({ state, finding });
   }
-  return back;
+  return { back, names: [...heads.keys()] };
 }
 
 async function whyBack(

@@ -152,7 +152,7 @@ async function readBack(
  * again later; one with versions of which none is valid gets the batch on top.
  */
 async function adopt(parts: Parts, prepared: Prepared): Promise<SealRow | "taken"> {
-  const { context, before, cut, key, object, retainUntilMs, sealedAt } = prepared;
+  const { context, before, cut, key, object, retainUntilMs } = prepared;
   const versions = await versionsOf(parts.vault, key);
   if (versions.length === 0) {
     throw new VaultError("vault_unreachable", `the outcome of putting ${key} is unknown`);
@@ -161,7 +161,8 @@ async function adopt(parts: Parts, prepared: Prepared): Promise<SealRow | "taken
   for (const one of findings) parts.report("error", "a slot is not as it should be", { ...one });
   if (valid !== null) {
     const ours = await isOurs(parts, context.log, cut, valid);
-    return ours ? sealRowOf(valid, sealedAt) : "taken";
+    // Under lock since it was put, and not since it was found.
+    return ours ? sealRowOf(valid, formatTime(valid.version.lastModifiedMs)) : "taken";
   }
   if (findings.some(({ code }) => code === "fork")) {
     throw new VaultError("vault_refused", `${key} holds two signed histories`);

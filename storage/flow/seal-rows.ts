@@ -4,7 +4,8 @@
  */
 import { newFinding, type Finding } from "../log/findings.ts";
 import type { Index, SealRow } from "../ports.ts";
-import { sealRowOf, type SlotBatch } from "./slot.ts";
+import { formatTime } from "./append.ts";
+import { retainAtLeastMs, sealRowOf, type SlotBatch } from "./slot.ts";
 
 const PAGE_ROWS = 500;
 /** Batches for whose rows is waited: their rows are written in order, so those before them will not come. */
@@ -25,12 +26,15 @@ export async function* sealRowsFrom(
   }
 }
 
+/** A row as its batch tells it, and the date up to which it was to be locked at least when it was sealed. */
+type ToldRow = SealRow & { readonly leastUntil?: string };
+
 /** Where a comparison stands; JSON. */
 export type SealRowsState = {
   /** The next row begins here or behind. */
   readonly next: number;
   readonly newest: number;
-  readonly without: readonly SealRow[];
+  readonly without: readonly ToldRow[];
   /** Batches below this were told to have no row. */
   readonly toldBelow: number;
 };
@@ -49,7 +53,7 @@ export class SealRows {
   /** Where the last batch that was met begins. */
   #newest: number;
   /** Batches that had no row when they were met, as their rows would be. */
-  readonly #without: Map<number, SealRow>;
+  readonly #without: Map<number, ToldRow>;
   #toldBelow: number;
 
   /** `locks`: whether the vault knows versions and dates. */
@@ -84,15 +88,18 @@ export class SealRows {
 
   /** Compares the batch's row, if it has one; all rows below it were taken before. */
   async take(read: SlotBatch): Promise<Finding[]> {
-    const asSealed = sealRowOf(read, "");
+    const asSealed = sealRowOf(read, formatTime(read.version.lastModifiedMs));
     // A lock that does not hold was told: the row cannot have its date.
-    const told = read.lockFinding === null ? asSealed : { ...asSealed, retainUntil: ANY_DATE };
+    const { header, times } = read.batch;
+    const leastMs = retainAtLeastMs(times.at(-1) as number, header.retention_days);
+    const least = { ...asSealed, leastUntil: formatTime(leastMs) };
+    const told = read.lockFinding === null ? least : { ...least, retainUntil: ANY_DATE };
     this.#newest = told.first;
     const row = await this.peek();
     if (row?.first === told.first) return this.#compare(told);
     this.#without.set(told.first, told);
     if (this.#without.size <= WITHOUT_MAX) return [];
-    const [oldest] = [...this.#without.values()] as [SealRow];
+    const [oldest] = [...this.#without.values()] as [ToldRow];
     this.#without.delete(oldest.first);
     this.#toldBelow = oldest.first + 1;
     return [noRow(oldest)];
@@ -116,7 +123,7 @@ export class SealRows {
     return others.map(noRow);
   }
 
-  #compare(told: SealRow): Finding[] {
+  #compare(told: ToldRow): Finding[] {
     const wrong = differs(this.#shift(), told, this.#locks);
     return wrong === null ? [] : [wrong];
   }
@@ -145,14 +152,22 @@ const TOLD = [
   "frontier",
 ] as const;
 
+/** The worker writes its clock, the store its own; between the two lies the PUT. Beyond 5 min of skew nothing is sealed. */
+const SEALED_APART_MS_MAX = 10 * 60_000;
+
 const HINT =
   "The index's row of this seal is not what lies under lock. Trust the vault; find out who can write to the index.";
 
-function differs(row: SealRow, told: SealRow, locks: boolean): Finding | null {
+function differs(row: SealRow, told: ToldRow, locks: boolean): Finding | null {
   const wrong: (keyof SealRow)[] = TOLD.filter(
     (name) => row[name] !== told[name] && (locks || name !== "versionId"),
   );
-  if (locks && row.retainUntil > told.retainUntil) wrong.push("retainUntil");
+  const { leastUntil = "" } = told;
+  if (locks && (row.retainUntil > told.retainUntil || row.retainUntil < leastUntil)) {
+    wrong.push("retainUntil");
+  }
+  const apartMs = Math.abs(Date.parse(row.sealedAt) - Date.parse(told.sealedAt));
+  if (locks && !(apartMs <= SEALED_APART_MS_MAX)) wrong.push("sealedAt");
   if (wrong.length === 0) return null;
   const { log, first, count, key, versionId } = told;
   const place = { log, first, last: first + count - 1, object: key, version: versionId };

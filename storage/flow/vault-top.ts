@@ -26,15 +26,31 @@ const INSTANCE_FOLDER = "_indelible";
 /** Sorts behind every key of a folder. */
 const LAST_CHARACTER = "\u{10ffff}";
 
+/** What is asked of a vault as a whole; `prefixes` only where an object spoils the listing of everything. */
+export type WholeVault = Pick<Vault, "versions"> & Partial<Pick<Vault, "prefixes">>;
+
 /** The first level of the vault: from each folder it jumps to what follows. */
-export async function lookAtTop(vault: Pick<Vault, "versions">): Promise<Top> {
+export async function lookAtTop(vault: WholeVault): Promise<Top> {
   try {
     return { ...(await listTop(vault)), findings: [] };
   } catch (error) {
     if (!isUnreadable(error)) throw error;
-    // Which object it is, its log tells; which logs there are, `_system` and the index.
+    // Which object it is, its log tells. A listing of folders alone does not read what is in them.
+    const folders = await listFolders(vault);
+    if (folders !== null) return { folders, objects: [], findings: [] };
+    // Which logs there are, `_system` and the index tell.
     const wrong = newFinding("batch_unreadable", {}, "a listing", (error as Error).message);
     return { folders: [SYSTEM_LOG], objects: [], findings: [wrong] };
+  }
+}
+
+async function listFolders(vault: WholeVault): Promise<string[] | null> {
+  try {
+    const prefixes = await vault.prefixes?.();
+    return prefixes?.map((prefix) => prefix.slice(0, -1)) ?? null;
+  } catch (error) {
+    if (!isUnreadable(error)) throw error;
+    return null;
   }
 }
 

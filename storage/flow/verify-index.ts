@@ -15,7 +15,10 @@ import { formatFrontier } from "./chunk.ts";
 import { FindingList } from "./finding-list.ts";
 
 /** What a verifier asks of an index. `heads` need not wait for writes under way. */
-export type IndexView = Pick<Index, "heads" | "chunks" | "tiles" | "seals">;
+export type IndexView = Pick<Index, "heads" | "chunks" | "tiles" | "seals"> & {
+  /** How many chunks begin in [from, to). Where it is not there, rows that nobody reads on the way stay unseen. */
+  readonly chunkCount?: (log: string, from: number, to: number) => Promise<number>;
+};
 
 /** Of lines read at once; sqld's answer may have 10 MB, and JSON escapes quotes. */
 const READ_BYTES_MAX = 4_000_000;
@@ -158,6 +161,7 @@ async function* indexEntries(
   findings: FindingList,
 ): AsyncGenerator<IndexEntry> {
   let next = from;
+  const begins = new Set<number>();
   const missing = (until: number): void => {
     if (until <= next) return;
     const place = { log, first: next, last: until - 1 };
@@ -170,6 +174,7 @@ async function* indexEntries(
     if (chunks.length === 0) missing(await nextChunk(context.index, log, next, to));
     for (const chunk of chunks) {
       missing(Math.min(chunk.first, to));
+      if (chunk.first >= from && chunk.first < to) begins.add(chunk.first);
       for (const entry of entriesOf(chunk, context.sha256)) {
         if (entry.seq < next || entry.seq >= to) continue;
         yield entry;
@@ -179,6 +184,35 @@ async function* indexEntries(
       missing(Math.min(chunk.first + chunk.count, to));
     }
   }
+  const beside = await rowBeside(context.index, log, { from, to }, begins);
+  if (beside === null) return;
+  const place = { log, first: Math.max(0, beside) };
+  const found = `another one that begins at ${beside}`;
+  findings.add(newFinding("entry_altered", place, "one row of the index for each entry", found));
+}
+
+/** Where a chunk begins that lies across those that were read, so that some readers get it instead; null if none does. */
+async function rowBeside(
+  { chunkCount }: IndexView,
+  log: string,
+  { from, to }: { readonly from: number; readonly to: number },
+  begins: ReadonlySet<number>,
+): Promise<number | null> {
+  if (chunkCount === undefined) return null;
+  // Before entry 0 there is nothing that anybody would read.
+  let low = from === 0 ? Number.MIN_SAFE_INTEGER : from;
+  const lowest = low;
+  const isMore = async (until: number): Promise<boolean> => {
+    const read = [...begins].filter((first) => first < until).length;
+    return (await chunkCount(log, lowest, until)) > read;
+  };
+  if (!(await isMore(to))) return null;
+  for (let high = to; high - low > 1;) {
+    const middle = Math.floor((low + high) / 2);
+    if (await isMore(middle)) high = middle;
+    else low = middle;
+  }
+  return low;
 }
 
 function* entriesOf({ first, count, lines, leaves }: Chunk, sha256: Sha256): Generator<IndexEntry> {

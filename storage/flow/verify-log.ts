@@ -3,11 +3,13 @@
  * its lock; then that the index says the same, entry by entry, and what the index has beyond the last seal.
  * Keeps a head, not a log: memory does not grow with its length, and what it keeps can be put away and gone on from.
  */
+import { parseSlotName } from "../log/batch.ts";
 import { toBase64, toHex } from "../log/bytes.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
 import type { Head } from "../log/hash.ts";
 import { VaultError, type ObjectVersion } from "../ports.ts";
 import { FindingList } from "./finding-list.ts";
+import { findSpoiled } from "./spoiled.ts";
 import { KeyOrder } from "./key-order.ts";
 import type { Remembered } from "./remembered.ts";
 import { sealRowsFrom, SealRows } from "./seal-rows.ts";
@@ -199,8 +201,7 @@ export class LogVerifier {
     } catch (error) {
       // An object that hides the log from the listing, or spoils it: said by the vault itself.
       if (!isUnreadable(error)) throw error;
-      const place = { log: this.#context.log };
-      this.#findings.add(newFinding("batch_unreadable", place, "a listing", error.message));
+      await this.#unlisted(error);
       this.#move({ unlisted: true });
       yield* this.#walkSteps("batches", await this.#listedAlone());
     }
@@ -227,6 +228,15 @@ export class LogVerifier {
       yield;
       if (this.#ended) return;
     }
+  }
+
+  /** Names the object that keeps the log from being listed; the log, where it cannot be found. */
+  async #unlisted({ key, message }: VaultError): Promise<void> {
+    const { log, vault } = this.#context;
+    const object = key ?? (await findSpoiled(vault, `${log}/`));
+    const first = object === null ? null : (parseSlotName(object)?.first ?? null);
+    const place = { log, first, object };
+    this.#findings.add(newFinding("batch_unreadable", place, "a listing", message));
   }
 
   /** All that was asked for was seen. */

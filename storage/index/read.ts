@@ -66,6 +66,19 @@ export async function readChunks(
   }));
 }
 
+/** How many chunks begin in [from, to): told from the key alone. */
+export async function countChunks(
+  connection: Connection,
+  log: string,
+  from: number,
+  to: number,
+): Promise<number> {
+  const sql = "SELECT count(*) AS n FROM chunk WHERE log = ?1 AND first >= ?2 AND first < ?3";
+  const args = [log, from, to];
+  const { rows } = await connection.read(() => connection.client.execute({ sql, args }));
+  return integerOf(rows[0], "n");
+}
+
 /** Only the part of the leaves that lies in the tile travels. */
 const TILE_LEAVES = `
 SELECT substr(leaves, ${HASH_BYTES} * (max(first, ?2) - first) + 1,

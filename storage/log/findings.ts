@@ -30,7 +30,7 @@ const HINTS = {
   index_unreachable:
     "The database does not answer. No entry is taken meanwhile; check the process, the disk and the token.",
   log_unknown:
-    "The vault holds a log that the instance does not know. Restore, or find out who made it.",
+    "Vault or index hold a log that the instance does not know. Restore, or find out who made it.",
   vault_unreachable: "The vault does not answer. Check the store, the network and the credentials.",
   instance_unreachable:
     "The instance does not answer the guard beside it. Look whether it runs, and at the network between the two.",

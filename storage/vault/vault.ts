@@ -146,7 +146,7 @@ export class MinioVault implements Vault {
       const above = parts.slice(0, index + 1).join("/");
       if (above === "" || !(await this.#isListed(above))) continue;
       const message = `an object named ${above} may hide ${above}/ from the vault's listings`;
-      throw new VaultError("batch_unreadable", message);
+      throw new VaultError("batch_unreadable", message, "nothing", { key: above });
     }
   }
 

@@ -266,3 +266,21 @@ void test("many altered entries do not flood: fifty of a kind are told", async (
   assert.equal(watcher.alerts.length, 51, "as many all-clears");
   assert.deepEqual(watcher.open(), []);
 });
+
+void test("an audit of a log that nobody knows fails, and says why", async () => {
+  const world = await sealedWorld();
+  const watcher = await new Watcher(world).start();
+  const { id } = await watcher.auditor.request({ log: "nobody" }, "token:1");
+  await watcher.forMs(10_000);
+  const run = await watcher.auditor.audit(id);
+  assert.deepEqual([run?.state, run?.coverage.entries], ["failed", 0]);
+  assert.match(run!.why!, /neither _system, index nor vault has a log nobody/);
+  assert.ok(
+    watcher.records.some((record) => record.id === id && record.state === "failed"),
+    "it is on record",
+  );
+  assert.deepEqual([watcher.told(), watcher.open()], [[], []]);
+  const { id: next } = await watcher.auditor.request({ log: "a" }, "token:1");
+  await watcher.forMs(10_000);
+  assert.equal((await watcher.auditor.audit(next))?.state, "finished", "the next one goes on");
+});

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   chunkRows,
@@ -81,6 +81,35 @@ export class Attacker {
 
   async mark(key: string): Promise<void> {
     await this.#send({ method: "DELETE", key }, 204);
+  }
+
+  /** Puts a row with another line of an entry beside the one that has it; triggers do not see it, nor does who reads from row to row. */
+  putAcross(log: string, seq: number): void {
+    tamper(this.file, (database) => {
+      const row = chunkRows(database, log).find(
+        ({ first, count }) => seq > first && seq < first + count,
+      );
+      assert.ok(row, `${log} has a row with entry ${seq} behind its first`);
+      const line = row.lines.split("\n")[seq - row.first]!.replace("alice", "mallo");
+      const leaf = leafHash(Buffer.from(line), sha256);
+      database
+        .prepare("INSERT INTO chunk (log, first, count, leaves, lines) VALUES (?, ?, 1, ?, ?)")
+        .run(log, seq, Buffer.from(leaf), line);
+    });
+  }
+
+  /** Puts an object whose metadata MinIO believes and cannot read (T20). */
+  async poison(key: string): Promise<void> {
+    const header = "x-minio-replication-server-side-encryption-sealed-key";
+    await this.#send({ method: "PUT", key, headers: { [header]: "AAAA" }, body: GARBAGE });
+  }
+
+  /** Each gets the other's metadata, sealed with the other's key. */
+  exchange(one: string, other: string): void {
+    const files = [one, other].map((key) => join(this.folder(key), "xl.meta")) as [string, string];
+    const [first, second] = files.map((file) => readFileSync(file)) as [Buffer, Buffer];
+    writeFileSync(files[0], second);
+    writeFileSync(files[1], first);
   }
 
   /** Overwrites a locked version as if it came from another site (T17). */

@@ -15,7 +15,7 @@ export const BATCHES = 6;
 export const LOGS = {
   made: [
     ...["chain", "index", "promised", "quiet"],
-    ...["stolen", "tail", "unsealed", "vault", "wiped"],
+    ...["spoiled", "stolen", "swapped", "tail", "unsealed", "vault", "wiped"],
   ],
   unsealed: ["promised", "unsealed"],
   /** To which nothing is done. */
@@ -62,6 +62,33 @@ const INDEX_ACTS: readonly Act[] = [
       attacker.sql(`UPDATE seal SET sha256 = '${digest}' WHERE log = 'index' AND first = 12`);
     },
     ...{ codes: ["batch_altered"], place: from(12) },
+  },
+  {
+    ...{ what: "a row is put across another, for who asks for that entry alone", log: "index" },
+    commit: (attacker) => attacker.putAcross("index", 16),
+    ...{ codes: ["entry_altered"], place: at(16) },
+  },
+  {
+    ...{ what: "the date of a seal is edited", log: "index" },
+    commit: (attacker) => {
+      const date = "2020-01-01T00:00:00.000Z";
+      attacker.sql(`UPDATE seal SET sealed_at = '${date}' WHERE log = 'index' AND first = 9`);
+    },
+    ...{ codes: ["batch_altered"], place: from(9) },
+  },
+  {
+    ...{ what: "the head of a log that nobody made is put beside the others", log: "ghost" },
+    commit: (attacker) =>
+      attacker.sql(
+        "INSERT INTO head SELECT 'ghost', size, leaf, frontier, time FROM head WHERE log = 'quiet'",
+      ),
+    ...{ codes: ["log_unknown"], place: object("the index") },
+  },
+  {
+    ...{ what: "rows of a log without a head are put beside the others", log: "nobody" },
+    commit: (attacker) =>
+      attacker.sql("INSERT INTO node (log, level, n, hash) VALUES ('nobody', 1, 0, zeroblob(32))"),
+    ...{ codes: ["index_altered"], place: object("table node") },
   },
   {
     ...{ what: "sealed entries are cut off, as by an old backup", log: "tail" },
@@ -125,6 +152,19 @@ const VAULT_ACTS: readonly Act[] = [
     ...{ what: "the folder of a log is wiped from the store's disk", log: "wiped" },
     commit: (attacker) => rm(attacker.folder("wiped"), { recursive: true }),
     ...{ codes: ["batch_missing"], place: object(slotName("wiped", 0)) },
+  },
+  {
+    ...{
+      what: "an object that was poisoned at its PUT keeps a log from being listed",
+      log: "spoiled",
+    },
+    commit: (attacker) => attacker.poison(slotName("spoiled", END)),
+    ...{ codes: ["batch_unreadable"], place: object(slotName("spoiled", END)) },
+  },
+  {
+    ...{ what: "metadata of two objects are exchanged on the store's disk", log: "swapped" },
+    commit: (attacker) => attacker.exchange(slotName("swapped", 3), slotName("swapped", 6)),
+    ...{ codes: ["batch_unreadable"], place: object(slotName("swapped", 6)) },
   },
   {
     ...{ what: "a log that nobody made lies in the vault", log: "stranger" },

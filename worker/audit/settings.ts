@@ -3,6 +3,7 @@ import type { AuditorParts, AuditorSettings, AuditRun } from "../../storage/flow
 import { nodeGzip } from "../../storage/gzip.ts";
 import { readHeads } from "../../storage/index/heads.ts";
 import type { LibsqlIndex } from "../../storage/index/index.ts";
+import { countChunks } from "../../storage/index/read.ts";
 import { seedSigner, webCryptoVerify } from "../../storage/keys.ts";
 import { fromBase64 } from "../../storage/log/bytes.ts";
 import { logOrigin } from "../../storage/log/checkpoint.ts";
@@ -81,6 +82,7 @@ function viewOf(index: LibsqlIndex): IndexView {
     chunks: (log, range) => index.chunks(log, range),
     tiles: (log) => index.tiles(log),
     seals: (log, range) => index.seals(log, range),
+    chunkCount: (log, from, to) => countChunks(index.connection, log, from, to),
   };
 }
 

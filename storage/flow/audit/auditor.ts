@@ -11,9 +11,9 @@ import type { AuditContext } from "./context.ts";
 import { Failures } from "./failures.ts";
 import { FindingBook } from "./finding-book.ts";
 import { KnownLogs } from "./known-logs.ts";
-import { FINDINGS_KEPT_MAX } from "./log-work.ts";
+import { FINDINGS_KEPT_MAX, type Stepped } from "./log-work.ts";
 import { Pace } from "./pace.ts";
-import { newPass, Pass, type PassState } from "./pass.ts";
+import { newPass, NothingToAudit, Pass, type PassState } from "./pass.ts";
 import { RunBook } from "./run-book.ts";
 import { Schedule, SHARE_MAX } from "./schedule.ts";
 import { SealWatch, type SealsChecked } from "./seal-watch.ts";
@@ -291,7 +291,13 @@ export class Auditor {
   async #stepRequested(): Promise<void> {
     const pass = this.#passes.requested ?? (await this.#beginRequested());
     if (pass === null) return;
-    const stepped = await pass.step();
+    let stepped: Stepped;
+    try {
+      stepped = await pass.step();
+    } catch (error) {
+      if (error instanceof NothingToAudit) return this.#failRequested(pass, error.message);
+      throw error;
+    }
     this.#waitMs.requested = stepped === "waiting" ? pass.dueMs : 0;
     if (stepped !== "done") return;
     const nowMs = this.#nowMs();
@@ -349,12 +355,16 @@ export class Auditor {
       return;
     }
     const pass = this.#passes.requested;
-    if (name !== "requested" || pass === null) return;
+    if (name === "requested" && pass !== null) await this.#failRequested(pass, why);
+  }
+
+  async #failRequested(pass: Pass, why: string): Promise<void> {
     await pass.close();
     const failed = { state: "failed" as const, finished_at: formatTime(this.#nowMs()), why };
     const run = { ...pass.run(this.#nowMs()), ...failed };
     this.#passes.requested = null;
     this.#failures.forget("requested");
+    this.#context.parts.over?.(run);
     await this.#runs.finish(run, true, [[PASS_KEYS.requested, null]]).catch((error: unknown) => {
       const reason = String(error);
       this.#context.parts.report("error", "an audit's end could not be kept", { reason });

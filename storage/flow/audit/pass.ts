@@ -45,6 +45,9 @@ export function newPass(run: AuditRun, startedMs: number): PassState {
   return { startedMs, workMs: 0, run: { ...run, ...started }, keys: [], done: "", work: null };
 }
 
+/** What was asked for is not there: no finding, and no fault of vault or index. */
+export class NothingToAudit extends Error {}
+
 interface Found {
   readonly names: readonly string[];
   readonly top: Pick<Top, "folders" | "objects">;
@@ -152,7 +155,10 @@ export class Pass {
     const { parts, known, system } = this.#context;
     const { log } = this.#scope;
     const top = this.#top ?? { folders: [], objects: [] };
-    if (log !== null) return { names: [log], top, named: [] };
+    if (log !== null) {
+      await this.#assertThere(log);
+      return { names: [log], top, named: [] };
+    }
     const inIndex = parts.index === null ? [] : [...(await parts.index.heads()).keys()];
     const named = [...inIndex, ...known.names()];
     const found = await findLogs(parts.vault, top, {
@@ -166,6 +172,15 @@ export class Pass {
     const general = [...(this.#top?.findings ?? []), ...found.findings];
     if (general.length > 0) this.#general = { findings: general, dueMs };
     return { names: found.names, top, named };
+  }
+
+  /** An audit of nothing would find nothing, and look like one that went well. */
+  async #assertThere(log: string): Promise<void> {
+    const { parts, known } = this.#context;
+    if (this.#knownLogs()?.has(log) === true || known.names().includes(log)) return;
+    if ((await parts.index?.heads())?.has(log) === true) return;
+    for await (const _ of parts.vault.versions(`${log}/`)) return;
+    throw new NothingToAudit(`neither _system, index nor vault has a log ${log}`);
   }
 
   #knownLogs() {

@@ -11,7 +11,7 @@ import type { KeptCheckpoint } from "../remembered.ts";
 import type { IndexView } from "../verify-index.ts";
 
 export interface AuditorParts {
-  readonly vault: Pick<Vault, "get" | "lock" | "versions">;
+  readonly vault: Pick<Vault, "get" | "lock" | "versions"> & Partial<Pick<Vault, "prefixes">>;
   /** Null: no index is compared. */
   readonly index: IndexView | null;
   readonly store: GuardStore;
