@@ -3,12 +3,11 @@
  * another log. What is expected stands here, written from the contract; a route that is not named here fails.
  */
 import assert from "node:assert/strict";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
 import test, { after, before } from "node:test";
 import { ROUTES } from "../../worker/routes.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { call, readWholeLog, type Reply } from "./client.ts";
+import { filesOf } from "./folders.ts";
 import { assertProblem } from "./problems.ts";
 import { sealNow } from "./sealing.ts";
 import { makeLog, makeToken, type MadeToken, type RoleName } from "./tokens.ts";
@@ -307,7 +306,7 @@ test("a token expires by itself", async () => {
   const { url, tokens } = instance;
   const made = await makeToken(url, tokens.admin, {
     ...{ roles: ["writer", "reader"], logs: [OWN] },
-    expires_at: new Date(Date.now() + 2_000).toISOString(),
+    expires_at: new Date(Date.now() + 5_000).toISOString(),
   });
   const path = `/v1/logs/${OWN}/entries`;
   assert.equal((await call(url, path, { token: made.token })).status, 200);
@@ -333,21 +332,14 @@ test("no token's secret is on the disk, in _system or in what was printed; only 
   assertClean(instance.output(), "the output", [...secrets, ...firsts]);
   // A checkpoint moves what lies in the write-ahead log into the file; both are read.
   let files = 0;
-  for (const path of await filesUnder(dataDir)) {
-    const text = await readFile(path, "latin1");
+  for await (const { path, bytes } of filesOf(dataDir)) {
+    const text = bytes.toString("latin1");
     const words = path.includes("/tokens/") ? secrets : [...secrets, ...firsts];
     assertClean(text, path, words);
     files += 1;
   }
   assert.ok(files > 20);
 });
-
-async function filesUnder(folder: string): Promise<string[]> {
-  const names = await readdir(folder, { recursive: true });
-  const paths = names.map((name) => join(folder, name));
-  const kinds = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
-  return paths.filter((_, n) => kinds[n]?.isFile() === true);
-}
 
 test("tokens, their limits and revocations survive a restart", async () => {
   const admin = instance.tokens.admin;
