@@ -3,9 +3,9 @@
  * one of three formats. Everything that may be long is in short pieces, so memory stays what one page of lines takes.
  */
 import { createHash } from "node:crypto";
-import { encodeString } from "../storage/log/json.ts";
-import { isEverything, matchesLine, type Filter } from "../storage/log/filter.ts";
 import { encodeUtf8 } from "../storage/log/bytes.ts";
+import type { Filter } from "../storage/log/filter.ts";
+import { lineMatcher } from "../storage/log/line-matcher.ts";
 import { firstNotBefore } from "./line-times.ts";
 import { linePages, type LineSource, type ProvenLine } from "./reading.ts";
 
@@ -97,23 +97,9 @@ async function* wantedPages(
   const { sinceMs, untilMs } = filter;
   const start = sinceMs === null ? from : await firstNotBefore(source, sinceMs, from, to);
   const end = untilMs === null ? to : await firstNotBefore(source, untilMs, start, to);
-  const wants = wantsOf(filter);
+  const wants = lineMatcher(filter);
   for await (const page of linePages(source, { from: start, to: end, order: "asc" })) {
     yield { lines: page.filter(({ text }) => wants(text)), looked: page.at(-1)!.seq };
   }
   yield { lines: [], looked: to - 1 };
-}
-
-/** Most lines that are not asked for show it without being taken apart. */
-function wantsOf(filter: Filter): (line: string) => boolean {
-  if (isEverything(filter)) return () => true;
-  const { action, actor, target, outcome } = filter;
-  const needles: string[] = [];
-  if (action !== null) {
-    const text = encodeString(action.text);
-    needles.push(`"action":${action.isPrefix ? text.slice(0, -1) : text}`);
-  }
-  for (const id of [actor, target]) if (id !== null) needles.push(`"id":${encodeString(id)}`);
-  if (outcome !== null) needles.push(`"outcome":"${outcome}"`);
-  return (line) => needles.every((needle) => line.includes(needle)) && matchesLine(filter, line);
 }

@@ -1,8 +1,9 @@
 /**
  * `npm run verify -- [DIR | --s3] [--vkey FILE]… [--checkpoint FILE]… [--log NAME] [--json]`: whether what lies in the
  * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
- * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE…`: the same of what was taken home;
- * `-- search FILE… [DIR | --s3]`: whether the answers of a search (prove=true) have every hit that the sealed batches hold.
+ * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE… [DIR | --s3 | URL]`: the same of what was taken
+ * home; `-- search URL | FILE… [DIR | --s3 | URL]`: whether a search has every hit that the sealed batches hold. An instance is read with the
+ * token in `INDELIBLE_TOKEN`.
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";
@@ -11,12 +12,14 @@ import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { isLogName } from "../../storage/log/entry.ts";
 import { readCommand, type Config } from "../config.ts";
-import { verifyExport } from "./export.ts";
+import { verifyExport, type ExportAsked } from "./export.ts";
 import { dropped } from "./garbage.ts";
 import { openIndexView } from "./index-view.ts";
+import { Instance, isAddress, TOKEN_VARIABLE } from "./instance.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./keys.ts";
 import { allFindings, formatJson, formatText, Progress } from "./report.ts";
-import { verifySearch } from "./search.ts";
+import { searchOnline } from "./search-online.ts";
+import { namesOf, pagesIn, verifySearch } from "./search.ts";
 import { fastSha256 } from "./sha256.ts";
 import { userPath, withSource, type Source } from "./source.ts";
 import { Threads } from "./threads.ts";
@@ -30,6 +33,8 @@ interface Asked {
   /** Null: a vault. */
   readonly other: (typeof OTHERS)[number] | null;
   readonly files: readonly string[];
+  /** Of an instance, or of a search. */
+  readonly address: string | null;
   readonly config: Config;
   readonly folder: string | null;
   readonly s3: boolean;
@@ -48,7 +53,8 @@ try {
 
 function readAsked(): Asked {
   // Only for a store that somebody writes to; a verifier need not say it.
-  const env = { INDELIBLE_SYSTEM_RETENTION_DAYS: "1", ...process.env };
+  const { [TOKEN_VARIABLE]: _, ...settings } = process.env;
+  const env = { INDELIBLE_SYSTEM_RETENTION_DAYS: "1", ...settings };
   const { config, flags, words } = readCommand(process.argv.slice(2), env, {
     s3: { type: "boolean" },
     vkey: { type: "string", multiple: true },
@@ -57,13 +63,19 @@ function readAsked(): Asked {
     json: { type: "boolean" },
   });
   const other = OTHERS.find((name) => name === words[0]) ?? null;
-  const files = other === null ? [] : words.slice(1).map((path) => userPath(path));
+  const given = other === null ? [] : words.slice(1);
+  const [address = null, ...moreAddresses] = given.filter(isAddress);
+  if (moreAddresses.length > 0) throw new InputError("One address at a time.");
+  const files = given.filter((word) => !isAddress(word)).map((path) => userPath(path));
   if (other === null && words.length > 1) {
     throw new InputError(`"${words[1]}": one folder at a time.`);
   }
-  const folder = other === null ? words[0] : other === "search" ? takeFolder(files) : undefined;
+  const folder = other === null ? words[0] : takeFolder(files);
   const s3 = flags["s3"] === true;
   if (s3 && folder !== undefined) throw new InputError("Either a folder or --s3, not both.");
+  if (other === null && words.some(isAddress)) {
+    throw new InputError("An address goes with search or export.");
+  }
   const log = (flags["log"] as string | undefined) ?? null;
   if (log !== null && !isLogName(log)) throw new InputError(`"${log}" is not a log's name.`);
   const paths = (name: string): string[] =>
@@ -72,6 +84,7 @@ function readAsked(): Asked {
     config,
     other,
     files,
+    address,
     folder: folder === undefined ? null : userPath(folder),
     s3,
     vkeys: paths("vkey"),
@@ -97,14 +110,10 @@ async function main(asked: Asked): Promise<number> {
     );
   }
   const origin = instanceOriginOf(keys);
-  if (asked.other === "export") {
-    return verifyExport({ ...asked, keys, instanceOrigin: origin });
-  }
-  if (asked.other === "search") {
-    const known = { files: asked.files, keys, instanceOrigin: origin, json: asked.json };
-    return withSource({ ...asked, env: process.env, say }, (source) => verifySearch(known, source));
-  }
   const kept = await readKept(asked.checkpoints, keys, origin);
+  const known = { keys, kept, instanceOrigin: origin };
+  if (asked.other === "export") return exported(asked, known);
+  if (asked.other === "search") return searched(asked, known);
   return withSource({ ...asked, env: process.env, say }, async (source) => {
     const threads = await Threads.start({ index: source.index });
     try {
@@ -113,6 +122,42 @@ async function main(asked: Asked): Promise<number> {
       await threads.stop();
     }
   });
+}
+
+type Known = Pick<ExportAsked, "keys" | "kept" | "instanceOrigin">;
+
+/** With the batches of a folder, a store or an instance where one is named, else by itself. */
+function exported(asked: Asked, known: Known): Promise<number> {
+  const { files, json, address, folder, s3 } = asked;
+  const given = { ...known, files, json };
+  if (address === null && folder === null && !s3) return verifyExport(given, null);
+  const instance = address === null ? null : instanceAt(address);
+  return withSource({ ...asked, instance, env: process.env, say }, (source) =>
+    verifyExport(given, source),
+  );
+}
+
+/** The search is asked for here, or its pages are files; the batches are the instance's unless others are named. */
+async function searched(asked: Asked, known: Known): Promise<number> {
+  const { files, json, address, folder, s3 } = asked;
+  const source = { ...asked, env: process.env, say };
+  if (address === null || files.length > 0) {
+    const instance = address === null ? null : instanceAt(address);
+    const given = { ...known, what: namesOf(files), pages: pagesIn(files), asked: null, json };
+    return withSource({ ...source, instance }, (there) => verifySearch(given, there));
+  }
+  const search = await searchOnline(address, process.env[TOKEN_VARIABLE], known);
+  const { instance, receiptKey, ...online } = search;
+  const keys = known.keys.some(({ name }) => name === receiptKey.name)
+    ? known.keys
+    : [...known.keys, receiptKey];
+  const given = { ...known, ...online, keys, what: address, json };
+  const own = folder === null && !s3 ? { instance } : {};
+  return withSource({ ...source, ...own }, (there) => verifySearch(given, there));
+}
+
+function instanceAt(address: string): Instance {
+  return new Instance(new URL(address), process.env[TOKEN_VARIABLE]);
 }
 
 async function verify(

@@ -1,77 +1,107 @@
 /**
- * `npm run verify -- search FILE…`: whether the pages of a search, kept as they came with `prove=true`, have every hit that the sealed batches
- * hold. The batches are read from the vault, each is verified, and every line of them is held against the filter here.
+ * `npm run verify -- search URL`, or `search FILE…`: whether a search, asked for here or kept as its pages came with `prove=true`, has every hit
+ * that the sealed batches hold. The batches are read from the vault or from the instance, each is verified, and every line of them is held
+ * against the filter here.
  */
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { Remembered, type KeptCheckpoint } from "../../storage/flow/remembered.ts";
 import { keysOf } from "../../storage/flow/verify.ts";
-import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
-import { checkAnswers, type AnswerReport } from "../../storage/log/answer-check.ts";
+import { AnswerCheck, type AnswerReport, type Asked } from "../../storage/log/answer-check.ts";
 import { readAnswer, type ProvenAnswer } from "../../storage/log/answer-proof.ts";
+import type { BatchesFrom } from "../../storage/log/batch-scan.ts";
+import { decodeUtf8 } from "../../storage/log/bytes.ts";
 import { receiptKeyName } from "../../storage/log/checkpoint.ts";
 import { LogError } from "../../storage/log/errors.ts";
 import { formatFilter } from "../../storage/log/filter.ts";
-import type { Json } from "../../storage/log/json.ts";
+import { readJson } from "../../storage/log/json.ts";
 import type { VerifierKey } from "../../storage/log/note.ts";
-import { FOLDER_VERSION } from "../../storage/vault/folder.ts";
-import { dropped } from "./garbage.ts";
+import { sealedBatches } from "./batches.ts";
 import { InputError } from "./keys.ts";
 import { findingLines, grouped } from "./report.ts";
 import { fastSha256 } from "./sha256.ts";
 import type { Source } from "./source.ts";
 
 export interface SearchAsked {
-  /** Pages of one search. */
-  readonly files: readonly string[];
+  /** For people: the files, or the address. */
+  readonly what: string;
+  readonly pages: AsyncIterable<ProvenAnswer>;
+  /** Null: pages that somebody kept, of which nobody knows here what was asked for. */
+  readonly asked: Asked | null;
   readonly keys: readonly VerifierKey[];
   readonly instanceOrigin: string;
+  /** Checkpoints that somebody kept. */
+  readonly kept: readonly KeptCheckpoint[];
   readonly json: boolean;
 }
 
 /** Gives the exit code: 0 nothing is left out, 1 there are findings. Throws `InputError` for what cannot be looked at. */
-export async function verifySearch(asked: SearchAsked, source: Source): Promise<number> {
-  const { files, keys, instanceOrigin, json } = asked;
-  if (files.length === 0) throw new InputError("Which file? npm run verify -- search FILE…");
+export async function verifySearch(given: SearchAsked, source: Source): Promise<number> {
+  const { keys, instanceOrigin, json, what } = given;
   const startMs = Date.now();
-  const pages = await Promise.all(files.map(readPage));
-  const report = await checked(() =>
-    checkAnswers(pages, {
-      keysFor: (origin) => [
-        ...keysOf(keys, instanceOrigin, origin),
-        ...keys.filter(({ name }) => name === receiptKeyName(origin)),
-      ],
-      // A folder has lost the versions' ids: there the SHA-256 alone says which one it is.
-      fetch: ({ key, version_id }) =>
-        source.vault.get(key, source.locks ? version_id : FOLDER_VERSION),
-      gunzip: async (object, bytesMax) => {
-        const inflated = await nodeGzip.gunzip(object, bytesMax);
-        dropped(object.length + inflated.length);
-        return inflated;
-      },
-      verify: webCryptoVerify(),
-      sha256: fastSha256,
-    }),
-  );
+  const keysFor = (origin: string) => [
+    ...keysOf(keys, instanceOrigin, origin),
+    ...keys.filter(({ name }) => name === receiptKeyName(origin)),
+  ];
+  let batches: BatchesFrom | null = null;
+  let remembered: Remembered | null = null;
+  const check = new AnswerCheck({
+    keysFor,
+    batches: (log, origin) => {
+      const { vault } = source;
+      return (batches ??= sealedBatches({ vault, log, origin, keys: keysFor(origin) }));
+    },
+    verify: webCryptoVerify(),
+    sha256: fastSha256,
+    onBatch: (batch) => {
+      const { log, origin } = batch.header;
+      const own = given.kept.filter((kept) => kept.origin === origin);
+      return (remembered ??= new Remembered(log, own)).inBatch(batch, fastSha256);
+    },
+    ...(given.asked === null ? {} : { asked: given.asked }),
+  });
+  const report = await checked(async () => {
+    for await (const page of given.pages) await check.page(page);
+    return check.finish();
+  });
   const seconds = Math.max(0.001, (Date.now() - startMs) / 1000);
-  const shown = {
-    what: files.map((file) => basename(file)).join(", "),
-    where: source.what,
-    seconds,
-  };
+  const shown = { what, where: source.what, seconds };
   process.stdout.write(`${json ? formatJson(report, shown) : formatText(report, shown)}\n`);
   return report.findings.length === 0 ? 0 : 1;
 }
 
+/** Entries, which nest to 33 levels, are some levels down in an answer. */
+const ANSWER_DEPTH_MAX = 64;
+
+/** Throws `InputError` naming where it came from. */
+export function parseAnswer(text: Uint8Array, from: string): ProvenAnswer {
+  try {
+    return readAnswer(readJson(decodeUtf8(text), ANSWER_DEPTH_MAX));
+  } catch (error) {
+    throw new InputError(`${from}: ${(error as Error).message}`);
+  }
+}
+
+/** Kept pages, one file in memory at a time, in the order of the entries that they speak of. */
+export async function* pagesIn(files: readonly string[]): AsyncGenerator<ProvenAnswer> {
+  if (files.length === 0) throw new InputError("Which file? npm run verify -- search URL | FILE…");
+  const begins: { readonly file: string; readonly from: number }[] = [];
+  for (const file of files) {
+    const { proof } = await readPage(file);
+    begins.push({ file, from: proof.from });
+  }
+  for (const { file } of begins.sort((a, b) => a.from - b.from)) yield await readPage(file);
+}
+
+export const namesOf = (files: readonly string[]): string =>
+  files.map((file) => basename(file)).join(", ");
+
 async function readPage(file: string): Promise<ProvenAnswer> {
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     throw new InputError(`${file} cannot be read (${error.code}).`);
   });
-  try {
-    return readAnswer(JSON.parse(text) as Json);
-  } catch (error) {
-    throw new InputError(`${file}: ${(error as Error).message}`);
-  }
+  return parseAnswer(bytes, file);
 }
 
 async function checked(check: () => Promise<AnswerReport>): Promise<AnswerReport> {
@@ -113,30 +143,36 @@ function meaningOf({ log, from, to, sealedTo, provenTo }: AnswerReport): string[
 }
 
 function formatText(report: AnswerReport, { what, where, seconds }: Shown): string {
-  const { log, filter, hits, batches, lines: looked, findings } = report;
+  const { log, filter, order, pages, hits, batches, lines: looked, findings } = report;
   const lines = [
     `Verified: ${what}, with ${where}`,
     `  log        ${log}`,
-    `  asked for  ${formatFilter(filter)}`,
+    `  asked for  ${formatFilter(filter)}, ${order}, ${grouped(pages)} page(s)`,
     `  hits       ${grouped(hits)} are right`,
     `  looked at  ${grouped(looked)} entries in ${grouped(batches)} sealed batches and behind them`,
     "",
   ];
   for (const finding of findings) lines.push(...findingLines(finding), "");
   const took = `${seconds.toFixed(1)} s, ${grouped(Math.round(looked / seconds))} entries/s`;
-  if (findings.length > 0) return [...lines, `${findings.length} finding(s). (${took})`].join("\n");
+  if (findings.length > 0) {
+    const count = findings.length + report.moreFindings;
+    return [...lines, `${grouped(count)} finding(s). (${took})`].join("\n");
+  }
   return [...lines, ...meaningOf(report), `It holds. (${took})`].join("\n");
 }
 
 function formatJson(report: AnswerReport, { what, where, seconds }: Shown): string {
-  const { filter, sealedTo, provenTo, findings, ...rest } = report;
+  const { filter, sealedTo, provenTo, checkpointSize, findings, moreFindings, ...rest } = report;
   const holds = findings.length === 0;
   const summary = {
     ...rest,
     filter: formatFilter(filter),
     sealed_to: sealedTo,
     proven_to: provenTo,
+    checkpoint_size: checkpointSize,
   };
   const meaning = holds ? { meaning: meaningOf(report) } : {};
-  return JSON.stringify({ holds, what, where, ...summary, ...meaning, findings, seconds }, null, 2);
+  const memory_max_bytes = process.resourceUsage().maxRSS * 1024;
+  const found = { findings, more_findings: moreFindings, seconds, memory_max_bytes };
+  return JSON.stringify({ holds, what, where, ...summary, ...meaning, ...found }, null, 2);
 }

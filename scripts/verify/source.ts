@@ -15,6 +15,7 @@ import { isRunning } from "../parts/process-identity.ts";
 import { withStores, type Say } from "../parts/stores.ts";
 import { oneLogFolder } from "./one-log-folder.ts";
 import type { IndexAddress } from "./index-view.ts";
+import type { Instance } from "./instance.ts";
 import { InputError } from "./keys.ts";
 
 export interface Source {
@@ -32,6 +33,8 @@ export interface SourceOptions {
   readonly folder: string | null;
   /** The store alone, by credentials. */
   readonly s3: boolean;
+  /** An instance whose seals are read over HTTP. */
+  readonly instance?: Instance | null;
   readonly env: NodeJS.ProcessEnv;
   readonly say: Say;
 }
@@ -43,6 +46,7 @@ export async function withSource<T>(
 ): Promise<T> {
   const { config, folder, s3, env, say } = options;
   const index = configuredIndex(config);
+  if (options.instance) return use(instanceSource(options.instance));
   if (folder !== null) return use(await folderSource(folder, index));
   if (s3 || config.s3) {
     const store = credentials(config, env) ?? (await auditorFile(auditorPath(config.dataDir)));
@@ -69,6 +73,11 @@ async function folderSource(folder: string, index: IndexAddress | null): Promise
     lock,
   };
   return { what: `the folder ${folder}`, vault, locks: false, index };
+}
+
+function instanceSource({ base, vault }: Instance): Source {
+  const lock = () => Promise.reject(new Error("the locks are the store's to tell"));
+  return { what: `what ${base} has sealed`, vault: { ...vault, lock }, locks: false, index: null };
 }
 
 function storeSource(store: VaultConfig, index: IndexAddress | null): Source {

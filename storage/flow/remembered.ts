@@ -8,6 +8,7 @@ import type { CheckedBatch } from "../log/batch.ts";
 import { receiptKeyName, type OpenedCheckpoint } from "../log/checkpoint.ts";
 import { fromHex, equalBytes } from "../log/bytes.ts";
 import { newFinding, type Finding } from "../log/findings.ts";
+import { logFinding, type LogFinding } from "../log/log-findings.ts";
 import { HASH_BYTES, type Sha256 } from "../log/hash.ts";
 import { CompactTree } from "../log/tree.ts";
 
@@ -28,12 +29,12 @@ export class Remembered {
   }
 
   /** Compares those whose size lies in the batch. */
-  inBatch({ header, leaves }: CheckedBatch, sha256: Sha256): Finding[] {
+  inBatch({ header, leaves }: CheckedBatch, sha256: Sha256): LogFinding[] {
     const { first, count } = header;
     const sizes = [...this.#kept].map(({ size }) => size);
     const inside = sizes.filter((size) => size >= first && size <= first + count);
     if (inside.length === 0) return [];
-    const findings: Finding[] = [];
+    const findings: LogFinding[] = [];
     const tree = new CompactTree(first, header.frontier.map(fromHex), sha256);
     findings.push(...this.at(first, tree.root()));
     for (let at = 0; at < leaves.length; at += HASH_BYTES) {
@@ -49,15 +50,15 @@ export class Remembered {
   }
 
   /** Compares those of this size. */
-  at(size: number, root: Uint8Array): Finding[] {
-    const findings: Finding[] = [];
+  at(size: number, root: Uint8Array): LogFinding[] {
+    const findings: LogFinding[] = [];
     for (const kept of this.#kept) {
       if (kept.size !== size) continue;
       this.#kept.delete(kept);
       if (equalBytes(kept.root, root)) continue;
       const place = { log: this.#log, first: 0, last: size - 1 };
       const expected = `the root ${toBase64(kept.root)} of size ${size}, as in ${kept.source}`;
-      findings.push(newFinding("fork", place, expected, toBase64(root)));
+      findings.push(logFinding("fork", place, expected, toBase64(root)));
     }
     return findings;
   }

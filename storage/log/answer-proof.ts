@@ -1,29 +1,23 @@
 /**
  * What comes with the answer of a search (`prove=true`) so that whoever asked can see for himself that nothing was left out: which entries
- * were searched, the sealed batches that hold them, and, for what is not sealed yet, the lines and the promise of the receipt key.
+ * were searched, what was sealed by then, and, of what was not, the lines and the promise of the receipt key. Which batches there are is not
+ * said: each says by itself where the next one begins, and the log key has signed where they end.
  *
  *   log, origin, filter, order
+ *   asked_from     the `from` of the request, and `after`, the last entry of the page before (by the cursor); null where there was none
  *   from, to       of entries `from` … `to` − 1 the answer has every hit
- *   sealed_to      those before it are in `batches`, the others in `tail`
- *   batches        in log order, without a hole: first, count, key, version_id, sha256, bytes, checkpoint. With `since` they begin at the
- *                  last entry that is older, with `until` they end at the first that is not: a log's times never go back
- *   tail           lines from the end of the last batch on, and the checkpoint of their end; null where there are too many or none is needed
+ *   checkpoint     the newest sealed one: a note of the log key; null where nothing was sealed
+ *   sealed_to      entries before it are sealed, the others in `tail`
+ *   read_from      the batch that begins there is the first that has to be read. With `since` it is that of the last entry that is older, with
+ *                  `until` those behind the first that is not need not be read: a log's times never go back
+ *   tail           lines from `sealed_to` on (null: too many) and the committed checkpoint; null where none is needed
  */
 import { isHashHex } from "./bytes.ts";
 import { LogError } from "./errors.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json.ts";
 
-/** A batch as seals show it. */
-export interface ProofBatch {
-  readonly first: number;
-  readonly count: number;
-  readonly key: string;
-  readonly version_id: string;
-  readonly sha256: string;
-}
-
 export interface ProofTail {
-  readonly lines: readonly string[];
+  readonly lines: readonly string[] | null;
   /** A note of the receipt key. */
   readonly checkpoint: string;
 }
@@ -34,10 +28,13 @@ export interface AnswerProof {
   /** The conditions as they were given, by name. */
   readonly filter: Readonly<Record<string, string>>;
   readonly order: "asc" | "desc";
+  readonly asked_from: number | null;
+  readonly after: number | null;
   readonly from: number;
   readonly to: number;
+  readonly checkpoint: string | null;
   readonly sealed_to: number;
-  readonly batches: readonly ProofBatch[];
+  readonly read_from: number;
   readonly tail: ProofTail | null;
 }
 
@@ -47,11 +44,11 @@ export interface ProvenAnswer {
     readonly hash: string;
     readonly entry: JsonObject;
   }[];
+  /** Null: this is the last page. */
+  readonly next_cursor: string | null;
+  readonly searched_to: number;
   readonly proof: AnswerProof;
 }
-
-/** So many batches one answer can name; a filter with since and until needs fewer. */
-export const PROOF_BATCHES_MAX = 1_000;
 
 /** The parts of an answer that are wanted here, of JSON that was parsed; throws `invalid_answer`. Nothing is verified. */
 export function readAnswer(value: Json): ProvenAnswer {
@@ -59,19 +56,25 @@ export function readAnswer(value: Json): ProvenAnswer {
     isJsonObject(value) && isJsonObject(value["proof"]),
     "an answer with a proof: ask with prove=true",
   );
-  const { entries, proof } = value as { entries?: Json; proof: JsonObject };
+  const { entries, next_cursor, searched_to, proof } = value as {
+    readonly [name: string]: Json;
+    readonly proof: JsonObject;
+  };
   check(Array.isArray(entries), "entries");
-  const { log, origin, filter, order, from, to, sealed_to, batches, tail } = proof;
+  const { log, origin, filter, order, from, to, sealed_to, read_from, tail } = proof;
   check(typeof log === "string" && typeof origin === "string", "log and origin");
   check(isJsonObject(filter) && Object.values(filter).every(isText), "filter");
   check(order === "asc" || order === "desc", "order");
-  check(isSize(from) && isSize(to) && isSize(sealed_to), "from, to and sealed_to");
+  check([from, to, sealed_to, read_from, searched_to].every(isSize), "from, to and other sizes");
   check((from as number) <= (to as number) && (sealed_to as number) <= (to as number), "its range");
-  check(Array.isArray(batches) && batches.length <= PROOF_BATCHES_MAX, "batches");
-  check((batches as Json[]).every(isBatch), "batches");
+  for (const name of ["asked_from", "after"]) {
+    check(proof[name] === null || isSize(proof[name]), name);
+  }
+  check(proof["checkpoint"] === null || isText(proof["checkpoint"]), "checkpoint");
+  check(next_cursor === null || isText(next_cursor), "next_cursor");
   check(tail === null || isTail(tail), "tail");
   check((entries as Json[]).every(isItem), "entries");
-  return { entries, proof } as unknown as ProvenAnswer;
+  return { entries, next_cursor, searched_to, proof } as unknown as ProvenAnswer;
 }
 
 function isItem(value: Json): boolean {
@@ -83,16 +86,10 @@ function isItem(value: Json): boolean {
   );
 }
 
-function isBatch(value: Json): boolean {
-  if (!isJsonObject(value)) return false;
-  const { first, count, key, version_id, sha256 } = value;
-  return isSize(first) && isSize(count) && isText(key) && isText(version_id) && isHash(sha256);
-}
-
 function isTail(value: Json | undefined): boolean {
   if (!isJsonObject(value)) return false;
   const { lines, checkpoint } = value;
-  return Array.isArray(lines) && lines.every(isText) && isText(checkpoint);
+  return (lines === null || (Array.isArray(lines) && lines.every(isText))) && isText(checkpoint);
 }
 
 function isSize(value: Json | undefined): boolean {

@@ -37,6 +37,15 @@ export interface ExportCheckOptions {
   readonly verify?: Verify;
   readonly sha256?: Sha256;
   readonly newSha256?: () => Sha256Stream;
+  /** Told of what the file says, in its order: holds it against the sealed batches (`export-complete.ts`). */
+  readonly follower?: ExportFollower;
+}
+
+export interface ExportFollower {
+  /** A part begins; null: its checkpoint does not hold. */
+  begin(header: ExportHeader, filter: Filter, checkpoint: OpenedCheckpoint | null): Promise<void>;
+  /** A record that stands in its place; whether it holds is told elsewhere. */
+  record(seq: number, hash: string): Promise<void>;
 }
 
 export interface ExportReport {
@@ -155,6 +164,7 @@ export class ExportCheck {
       }
       this.#covered = from;
     }
+    await this.#options.follower?.begin(header, filter, checkpoint);
     if (checkpoint !== null && checkpoint.size < to) {
       this.#find("root_mismatch", `a checkpoint of ${to} entries`, `one of ${checkpoint.size}`);
     }
@@ -213,6 +223,7 @@ export class ExportCheck {
       this.#find("entry_missing", `entry ${this.#covered}`, `entry ${seq}`, this.#covered, seq - 1);
     }
     this.#covered = seq + 1;
+    await this.#options.follower?.record(seq, record.hash);
     if (this.#lineHolds(part, record) && this.#proofHolds(part, record)) this.#count++;
   }
 

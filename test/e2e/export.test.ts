@@ -1,5 +1,6 @@
 /** Taking the answer home: an export of a running instance that breaks off, goes on, and is checked offline by the command. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -74,6 +75,22 @@ async function brokenOff(query: string): Promise<{ text: string; to: string }> {
   };
 }
 
+/** As a server would send it that leaves out a record and counts anew: the file by itself holds. */
+function withoutRecord(
+  text: string,
+  number: number,
+): { readonly text: string; readonly seq: number } {
+  const lines = text.trimEnd().split("\n");
+  const gone = JSON.parse(lines[number]!) as { seq: number; after: number };
+  lines.splice(number, 1);
+  lines[number] = lines[number]!.replace(`"after":${gone.seq},`, `"after":${gone.after},`);
+  const end = JSON.parse(lines.pop()!) as { count: number };
+  const body = `${lines.join("\n")}\n`;
+  const sha256 = createHash("sha256").update(body).digest("hex");
+  const last = JSON.stringify({ ...end, count: end.count - 1, sha256 });
+  return { text: `${body}${last}\n`, seq: gone.seq };
+}
+
 async function verifyExport(
   ...texts: readonly string[]
 ): Promise<{ code: number | null; stdout: string }> {
@@ -101,6 +118,29 @@ test("an export whose connection is cut goes on to the same records, while the l
   const cut = await verifyExport(first.text);
   assert.equal(cut.code, 1);
   assert.match(cut.stdout, /entry_missing/);
+});
+
+test("what a filtered export leaves out is named when the batches can be read: of the instance, or of a folder", async () => {
+  const text = await whole("actor=u-3&action=user.*");
+  const file = join(folder, "filtered.jsonl");
+  const verify = async (content: string, ...words: string[]) => {
+    await writeFile(file, content);
+    const given = ["export", file, ...words];
+    return runCommand("verify", instance.dataDir, given, { INDELIBLE_TOKEN: token() });
+  };
+  const held = await verify(text, instance.url);
+  assert.equal(held.code, 0, held.stdout + held.stderr);
+  assert.match(held.stdout, /Proven: no entry from 0 to \d+ that is asked for is left out/);
+  const cut = withoutRecord(text, 50);
+  assert.equal((await verify(cut.text)).code, 0);
+  const found = await verify(cut.text, instance.url);
+  assert.equal(found.code, 1);
+  assert.match(found.stdout, new RegExp(`entry_missing {2}demo entry ${cut.seq}\\n`));
+  assert.match(found.stdout, /1 finding\(s\)/);
+  const bucket = await verify(cut.text, "--s3");
+  assert.match(bucket.stdout, new RegExp(`entry_missing {2}demo entry ${cut.seq}\\n`));
+  const untold = await runCommand("verify", instance.dataDir, ["export", file, instance.url]);
+  assert.deepEqual([untold.code, /set INDELIBLE_TOKEN/.test(untold.stderr)], [2, true]);
 });
 
 test("what was changed at home is found by the command, and what it cannot read is said", async () => {
@@ -161,6 +201,22 @@ test("a search proves that it left nothing out; what was taken out of its answer
   const found = await verify(cut, second);
   assert.equal(found.code, 1);
   assert.match(found.stdout, new RegExp(`entry_missing {2}demo entry ${left}\\n`));
+  const address = `${instance.url}/v1/logs/${LOG}/entries?actor=u-5&action=user.*`;
+  for (const [more, words] of [
+    ["&limit=150", []],
+    ["&order=asc", ["--s3"]],
+    [`&from=${left}&since=2020-01-01T00:00:00Z`, []],
+  ] as const) {
+    const env = { INDELIBLE_TOKEN: token() };
+    const asked = await runCommand(
+      "verify",
+      instance.dataDir,
+      ["search", address + more, ...words],
+      env,
+    );
+    assert.equal(asked.code, 0, asked.stdout + asked.stderr);
+    assert.match(asked.stdout, more === "&limit=150" ? /desc, [2-9] page/ : /1 page/);
+  }
   const plain = await call(instance.url, `/v1/logs/${LOG}/entries?prove=true`, { token: token() });
   assert.equal(plain.status, 400);
 });

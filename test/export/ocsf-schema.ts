@@ -29,9 +29,7 @@ interface Type {
   readonly max_len?: number;
 }
 
-const SCHEMA = JSON.parse(
-  readFileSync(new URL("./ocsf-1.2.0.json", import.meta.url), "utf8"),
-) as {
+const SCHEMA = JSON.parse(readFileSync(new URL("./ocsf-1.2.0.json", import.meta.url), "utf8")) as {
   readonly version: string;
   readonly types: Readonly<Record<string, Type>>;
   readonly class: Schema;
@@ -64,7 +62,8 @@ function assertObject(value: Json, { attributes, constraints }: Schema, path: st
     }
   }
   const oneOf = constraints?.at_least_one;
-  assert.ok(oneOf === undefined || oneOf.some((name) => name in value), `${path}: one of ${oneOf}`);
+  const isOneThere = oneOf === undefined || oneOf.some((name) => name in value);
+  assert.ok(isOneThere, `${path} has one of ${oneOf?.join(", ")}`);
 }
 
 function assertValue(value: Json, attribute: Attribute, path: string, holder: JsonObject): void {

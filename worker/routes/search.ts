@@ -23,7 +23,8 @@ export async function searchEntries(ask: Ask, filter: Filter): Promise<Response>
   const place = cursors.placeOf(ask.query);
   const prove = ask.query.flag("prove");
   const parts = searchOf(ask);
-  const [searched] = await searchedLogs(ask, parts, [log]);
+  // What is proven has to speak of all that is sealed, so it waits for the tables.
+  const [searched] = await searchedLogs(ask, parts, [log], prove || ask.query.flag("fresh"));
   const range = rangeOf(searched!, place, from);
   const known = searched!.log;
   const page =
@@ -43,7 +44,7 @@ export async function searchEntries(ask: Ask, filter: Filter): Promise<Response>
   const items = page.hits.map((hit) => itemOf(hit, log)).join();
   const searchedTo = `"searched_to":${searched!.to}`;
   const proof = prove
-    ? await proofOf(ask, sourceOf(ask), claimOf(filter, place, range, last))
+    ? await proofOf(ask, sourceOf(ask), { ...claimOf(filter, place, range, last), askedFrom: from })
     : null;
   const proven = proof === null ? "" : `,"proof":${JSON.stringify(proof)}`;
   const text = `{"entries":[${items}],"next_cursor":${JSON.stringify(cursor)},${searchedTo}${proven}}`;
@@ -53,15 +54,13 @@ export async function searchEntries(ask: Ask, filter: Filter): Promise<Response>
 /** Of which entries a page has every hit: up to the last one that was looked at where it is not the last page. */
 function claimOf(
   filter: Filter,
-  { order }: SearchPlace,
+  { order, last: before }: SearchPlace,
   { from, to }: { readonly from: number; readonly to: number },
   last: number | null,
-): SearchedRange {
-  const begin = Math.min(from, to);
-  if (last === null) return { filter, order, from: begin, to };
-  return order === "asc"
-    ? { filter, order, from, to: last + 1 }
-    : { filter, order, from: last, to };
+): Omit<SearchedRange, "askedFrom"> {
+  const asked = { filter, order, after: before?.seq ?? null };
+  if (last === null) return { ...asked, from: Math.min(from, to), to };
+  return order === "asc" ? { ...asked, from, to: last + 1 } : { ...asked, from: last, to };
 }
 
 /** What stands behind the place, up to where the tables have looked. */

@@ -2,9 +2,11 @@
  * Whether the answer of a search has every hit: its pages are asked for with their proof, the sealed batches are fetched, and every line of them
  * is held against the filter here. The same check as `npm run verify -- search`.
  */
-import { checkAnswers, type AnswerReport } from "../../../storage/log/answer-check.ts";
+import { AnswerCheck, type AnswerReport } from "../../../storage/log/answer-check.ts";
 import { readAnswer, type ProvenAnswer } from "../../../storage/log/answer-proof.ts";
+import { batchesOf } from "../../../storage/log/batch-read.ts";
 import { decodeUtf8 } from "../../../storage/log/bytes.ts";
+import { parseFilter } from "../../../storage/log/filter.ts";
 import { parseVkey } from "../../../storage/log/note.ts";
 import type { Finding } from "../../../storage/log/findings.ts";
 import { readJson } from "../../../storage/log/json.ts";
@@ -32,45 +34,52 @@ export interface SearchSource extends Pick<LogSource, "log" | "object"> {
 }
 
 const PAGE_HITS = 1_000;
-/** 100,000 hits are no longer looked at by a person: `npm run verify -- search` takes any number. */
-const PAGES_MAX = 100;
 /** Entries, which nest to 33 levels, are some levels down in an answer. */
 const ANSWER_DEPTH_MAX = 64;
+
+/** What the server says where it cannot give a batch: then it is missing. */
+const NOT_THERE = ["seal_unknown", "batch_missing", "batch_unreadable", "batch_altered"];
 
 /** Throws SourceError where the server does not answer, LogError for pages that are no answer. */
 export async function checkSearch(
   source: SearchSource,
-  { conditions, vkeys }: SearchQuestion,
-  onBatch: (done: number, of: number) => void,
+  { log, conditions, vkeys }: SearchQuestion,
 ): Promise<SearchVerdict> {
   const { receiptVkey, vkey } = await source.log();
   const trusted = vkeys.length > 0 ? vkeys : [vkey];
-  const report = await checkAnswers(await pagesOf(source, conditions), {
-    keysFor: (origin) => [...vkeysFor(origin, trusted).map(parseVkey), parseVkey(receiptVkey)],
-    fetch: ({ first }) => source.object(first),
-    gunzip,
-    onBatch,
+  const keysFor = (origin: string) => [
+    ...vkeysFor(origin, trusted).map(parseVkey),
+    parseVkey(receiptVkey),
+  ];
+  const fetch = (first: number) =>
+    source.object(first).catch((error: unknown) => {
+      if (error instanceof SourceError && NOT_THERE.includes(error.code)) return null;
+      throw error;
+    });
+  let batches: ReturnType<typeof batchesOf> | null = null;
+  const given = new URLSearchParams(conditions);
+  const filter = parseFilter((name) => given.get(name));
+  const check = new AnswerCheck({
+    asked: { log, filter, order: "asc", from: null, sealedSize: 0 },
+    keysFor,
+    batches: (name, origin) =>
+      (batches ??= batchesOf({ log: name, origin, keys: keysFor(origin), fetch, gunzip })),
   });
-  return verdictOf(report);
+  for await (const page of pagesOf(source, conditions)) await check.page(page);
+  return verdictOf(check.finish());
 }
 
-async function pagesOf(source: SearchSource, conditions: string): Promise<ProvenAnswer[]> {
-  const pages: ProvenAnswer[] = [];
-  const query = `${conditions}&fresh=true&prove=true&limit=${PAGE_HITS}`;
+/** Oldest first: so what was read for one page is where the next one begins. */
+async function* pagesOf(source: SearchSource, conditions: string): AsyncGenerator<ProvenAnswer> {
+  const query = `${conditions}&order=asc&prove=true&limit=${PAGE_HITS}`;
   let cursor = "";
-  do {
-    if (pages.length === PAGES_MAX) {
-      throw new SourceError(
-        "too_large",
-        `more than ${PAGES_MAX * PAGE_HITS} hits: narrow the filter`,
-      );
-    }
-    const answer = readJson(decodeUtf8(await source.search(query + cursor)), ANSWER_DEPTH_MAX);
-    pages.push(readAnswer(answer));
-    const { next_cursor: next } = answer as { readonly next_cursor: string | null };
-    cursor = next === null ? "" : `&cursor=${encodeURIComponent(next)}`;
-  } while (cursor !== "");
-  return pages;
+  for (;;) {
+    const bytes = await source.search(query + cursor);
+    const page = readAnswer(readJson(decodeUtf8(bytes), ANSWER_DEPTH_MAX));
+    yield page;
+    if (page.next_cursor === null) return;
+    cursor = `&cursor=${encodeURIComponent(page.next_cursor)}`;
+  }
 }
 
 function verdictOf(report: AnswerReport): SearchVerdict {

@@ -50,7 +50,7 @@ export class VerifierThread {
       case "search": {
         const { base, question: asked } = question;
         const source = new HttpSource(base, asked.log);
-        return { kind: "search", id, verdict: await checkSearch(source, asked, () => {}) };
+        return { kind: "search", id, verdict: await checkSearch(source, asked) };
       }
       case "files": {
         const { files, vkeys, flip } = question;
