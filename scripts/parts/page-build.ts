@@ -28,24 +28,26 @@ export interface PageBuild {
 /** Builds everything. Throws where a source is wrong, or what was built is over the budget. */
 export async function buildPage(): Promise<PageBuild> {
   const worker = named("verify", "js", await bundle("verify-worker.ts"));
-  const [mainText, themeText, cssText, icon, shell] = await Promise.all([
-    bundle("main.tsx", { VERIFY_WORKER: JSON.stringify(worker.address) }),
+  const icon = named("icon", "svg", await readFile(join(SOURCES, "icon.svg"), "utf8"));
+  const [mainText, themeText, cssText, shell] = await Promise.all([
+    bundle("main.tsx", {
+      VERIFY_WORKER: JSON.stringify(worker.address),
+      ICON: JSON.stringify(icon.address),
+    }),
     bundle("theme.ts"),
     bundle("page.css"),
-    readFile(join(SOURCES, "icon.svg"), "utf8"),
     readFile(join(SOURCES, "shell.html"), "utf8"),
   ]);
   const main = named("page", "js", mainText);
   const theme = named("theme", "js", themeText);
   const css = named("page", "css", cssText);
-  const drawn = named("icon", "svg", icon);
-  const addresses = { main, theme, css, icon: drawn };
+  const addresses = { main, theme, css, icon };
   const filled = shell.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const file = addresses[name as keyof typeof addresses];
     if (file === undefined) throw new Error(`shell.html asks for {{${name}}}, which there is not.`);
     return file.address;
   });
-  const others = [main, worker, theme, css, drawn];
+  const others = [main, worker, theme, css, icon];
   const sizes = {
     main: gzipped(mainText),
     worker: gzipped(worker.file.text),

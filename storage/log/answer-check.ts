@@ -6,7 +6,7 @@
 import type { AnswerProof, ProvenAnswer } from "./answer-proof.ts";
 import { FINDINGS_KEPT_MAX, PageCheck, type PageOptions } from "./answer-page.ts";
 import { LogError } from "./errors.ts";
-import { FilterError, formatFilter, parseFilter, type Filter } from "./filter.ts";
+import { formatFilter, readFilter, type Filter } from "./filter.ts";
 import { logFinding, type LogFinding } from "./log-findings.ts";
 
 export interface AnswerCheckOptions extends PageOptions {
@@ -77,7 +77,7 @@ export class AnswerCheck {
   /** Takes a page of the search, in any order. Throws `invalid_answer` for one of another search; what does not hold is a finding. */
   async page(answer: ProvenAnswer): Promise<void> {
     const { proof } = answer;
-    const filter = filterOf(proof);
+    const filter = readFilter(proof.filter, "invalid_answer");
     const first = (this.#first ??= { proof, filter });
     for (const name of ["log", "origin", "order"] as const) {
       if (proof[name] !== first.proof[name]) throw severalSearches();
@@ -156,15 +156,6 @@ export class AnswerCheck {
       else joined[joined.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
     }
     this.#ranges = joined;
-  }
-}
-
-function filterOf({ filter }: AnswerProof): Filter {
-  try {
-    return parseFilter((name) => filter[name] ?? null);
-  } catch (cause) {
-    if (!(cause instanceof FilterError)) throw cause;
-    throw new LogError("invalid_answer", `its filter: ${cause.message}`, { cause });
   }
 }
 

@@ -11,7 +11,7 @@
 import { concatBytes, decodeUtf8, encodeUtf8 } from "./bytes.ts";
 import { assertHeader, BATCH_FORMAT, type BatchHeader } from "./batch-header.ts";
 import { LINE_BYTES_MAX, isLogName } from "./entry.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { DEPTH_MAX, encodeJson, isJsonObject, readJson, type JsonObject } from "./json.ts";
 import { NOTE_BYTES_MAX } from "./note.ts";
 
@@ -160,12 +160,10 @@ function decodeFooter(bytes: Uint8Array): string {
 }
 
 function decodeObject(bytes: Uint8Array, what: string): JsonObject {
-  try {
-    const value = readJson(decodeUtf8(bytes), DEPTH_MAX);
-    if (isJsonObject(value)) return value;
-  } catch (cause) {
-    throw new LogError("invalid_batch", `the ${what} is not JSON`, { cause });
-  }
+  const value = attempt("invalid_batch", `the ${what} is not JSON`, () =>
+    readJson(decodeUtf8(bytes), DEPTH_MAX),
+  );
+  if (isJsonObject(value)) return value;
   throw bad(`the ${what} is no object`);
 }
 

@@ -4,7 +4,7 @@
  * `<origin>/receipt`, what was acknowledged.
  */
 import { fromBase64, toBase64 } from "./bytes.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { HASH_BYTES } from "./hash.ts";
 import { openNote, signNote, type NoteSigner, type Verify, type VerifierKey } from "./note.ts";
 import { isKeyName } from "./vkey.ts";
@@ -50,7 +50,8 @@ export function formatCheckpoint({ origin, size, root }: Checkpoint): string {
 /** The checkpoint of a text that `formatCheckpoint` would write just so; throws `invalid_checkpoint`. */
 export function parseCheckpoint(text: string): Checkpoint {
   const [origin = "", size = "", root = ""] = text.split("\n", 3);
-  const checkpoint = { origin, size: Number(size), root: decodedRoot(root) };
+  const hash = attempt("invalid_checkpoint", "a root that is not base64", () => fromBase64(root));
+  const checkpoint = { origin, size: Number(size), root: hash };
   if (formatCheckpoint(checkpoint) !== text) {
     throw bad("a checkpoint is an origin, a decimal size and a base64 root, a line each");
   }
@@ -84,14 +85,6 @@ export async function openCheckpoint(
 
 function isKeyOf(name: string, origin: string): boolean {
   return name === origin || name === receiptKeyName(origin);
-}
-
-function decodedRoot(text: string): Uint8Array {
-  try {
-    return fromBase64(text);
-  } catch (cause) {
-    throw new LogError("invalid_checkpoint", "a root that is not base64", { cause });
-  }
 }
 
 function bad(detail: string): LogError {

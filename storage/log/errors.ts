@@ -53,6 +53,15 @@ export class LogError extends Error {
   }
 }
 
+/** What `work` gives; whatever it throws becomes a LogError of this code. */
+export function attempt<T>(code: LogErrorCode, detail: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    throw new LogError(code, detail, { cause });
+  }
+}
+
 /** One step of a JSON pointer, escaped as RFC 6901 §3 wants it. */
 export function pointerStep(name: string | number): string {
   return typeof name === "number"

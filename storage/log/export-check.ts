@@ -14,11 +14,10 @@ import {
 } from "./export-jsonl.ts";
 import {
   EVERYTHING,
-  FilterError,
   formatFilter,
   isEverything,
   matchesLine,
-  parseFilter,
+  readFilter,
   type Filter,
 } from "./filter.ts";
 import { logFinding, type LogFinding, type LogFindingCode } from "./log-findings.ts";
@@ -141,7 +140,7 @@ export class ExportCheck {
 
   async #begin(header: ExportHeader): Promise<void> {
     this.#parts++;
-    const filter = this.#filterOf(header);
+    const filter = readFilter(header.filter, "invalid_export");
     const checkpoint = await this.#open(header);
     const walk =
       checkpoint === null ? null : new ReceiptWalk(checkpoint, header.checkpoint, this.#hash);
@@ -172,15 +171,6 @@ export class ExportCheck {
 
   #newHash(): Sha256Stream {
     return (this.#options.newSha256 ?? newSha256)();
-  }
-
-  #filterOf({ filter }: ExportHeader): Filter {
-    try {
-      return parseFilter((name) => filter[name] ?? null);
-    } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      throw new LogError("invalid_export", `its filter: ${error.message}`, { cause: error });
-    }
   }
 
   async #open({ checkpoint, origin, log }: ExportHeader): Promise<OpenedCheckpoint | null> {

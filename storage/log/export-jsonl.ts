@@ -11,7 +11,7 @@
  * before the end's own line. The same request gives the same bytes.
  */
 import { isHashHex } from "./bytes.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { FILTER_NAMES } from "./filter.ts";
 
 export const EXPORT_FORMAT = "indelible.export/1";
@@ -93,12 +93,10 @@ export function parseExportLine(text: string): ExportLine {
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw new LogError("invalid_export", "a line that is not JSON", { cause });
-  }
+  const value = attempt("invalid_export", "a line that is not JSON", (): unknown =>
+    JSON.parse(text),
+  );
+  if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
   throw bad("a line that is no object");
 }
 

@@ -10,6 +10,7 @@
  *   until      RFC 3339; the entry's `time` is earlier than this
  *   q          words, each of which occurs in the entry (`words.ts`)
  */
+import { LogError, type LogErrorCode } from "./errors.ts";
 import { ACTION_CHARS_MAX, codePoints, hasControl, OUTCOMES, PARTY_ID_CHARS_MAX } from "./event.ts";
 import { isJsonObject, type Json, type JsonObject } from "./json-value.ts";
 import { parseRfc3339Ms, parseTimeMs } from "./time.ts";
@@ -62,6 +63,19 @@ export const EVERYTHING: Filter = {
   ...{ action: null, actor: null, target: null, outcome: null },
   ...{ sinceMs: null, untilMs: null, words: [] },
 };
+
+/** The filter that an export or an answer says it is of; throws LogError with this code. */
+export function readFilter(
+  conditions: Readonly<Record<string, string>>,
+  code: LogErrorCode,
+): Filter {
+  try {
+    return parseFilter((name) => conditions[name] ?? null);
+  } catch (cause) {
+    if (!(cause instanceof FilterError)) throw cause;
+    throw new LogError(code, `its filter: ${cause.message}`, { cause });
+  }
+}
 
 /** The filter of these conditions, texts as people give them; what is `null` is not asked for. Throws `FilterError`. */
 export function parseFilter(given: (name: string) => string | null): Filter {

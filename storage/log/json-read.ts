@@ -4,17 +4,12 @@
  * a number in another form need no rule of their own. What comes to the door is read by `parseJson`, which says where a
  * text is wrong.
  */
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import type { Json } from "./json-value.ts";
 
 /** The value of a text, nested to `depthMax` levels at most; throws `invalid_json`. Nothing else is checked. */
 export function readJson(text: string, depthMax: number): Json {
-  let value: Json;
-  try {
-    value = JSON.parse(text) as Json;
-  } catch (cause) {
-    throw new LogError("invalid_json", "not JSON", { cause });
-  }
+  const value = attempt("invalid_json", "not JSON", () => JSON.parse(text) as Json);
   if (isWithin(value, depthMax)) return value;
   throw new LogError("invalid_json", `nested deeper than ${depthMax} levels`);
 }

@@ -6,7 +6,7 @@
 import { hashes, verify as nobleVerify } from "@noble/ed25519";
 import { sha512 } from "@noble/hashes/sha2.js";
 import { concatBytes, encodeUtf8, equalBytes, fromBase64, toBase64, utf8Length } from "./bytes.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { hasControl } from "./event.ts";
 import { isKeyName, KEY_ID_BYTES, parseVkey, type VerifierKey } from "./vkey.ts";
 
@@ -119,21 +119,15 @@ function parseSignature(line: string): NoteSignature {
   const [name, encoded] = parts;
   if (parts.length !== 2 || !isKeyName(name!))
     throw bad("a signature line has a name and a signature");
-  const bytes = decoded(encoded!);
+  const bytes = attempt("invalid_note", "a signature that is not base64", () =>
+    fromBase64(encoded!),
+  );
   if (bytes.length <= KEY_ID_BYTES) throw bad("a signature line without a signature");
   return {
     name: name!,
     keyId: bytes.subarray(0, KEY_ID_BYTES),
     signature: bytes.subarray(KEY_ID_BYTES),
   };
-}
-
-function decoded(text: string): Uint8Array {
-  try {
-    return fromBase64(text);
-  } catch (cause) {
-    throw new LogError("invalid_note", "a signature that is not base64", { cause });
-  }
 }
 
 function bad(detail: string): LogError {

@@ -10,7 +10,7 @@
 import { decodeUtf8, encodeUtf8, fromBase64, toBase64 } from "./bytes.ts";
 import { logOfOrigin, openCheckpoint, type OpenedCheckpoint } from "./checkpoint.ts";
 import { decodeLine } from "./entry.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { HASH_BYTES, leafHash, sha256, type Sha256 } from "./hash.ts";
 import { parseNote, type Verify, type VerifierKey } from "./note.ts";
 import { checkInclusion } from "./proof.ts";
@@ -45,7 +45,7 @@ export function parseReceipt(text: string): Receipt {
   }
   if (hashes.length > PROOF_HASHES_MAX) throw bad(`more than ${PROOF_HASHES_MAX} hashes`);
   const checkpoint = text.slice(end + 2);
-  noteOrThrow(checkpoint);
+  attempt("invalid_receipt", "a receipt ends in a signed checkpoint", () => parseNote(checkpoint));
   return { seq, proof: hashes.map(decodedHash), checkpoint };
 }
 
@@ -74,26 +74,10 @@ export async function checkReceipt(
   return { checkpoint, seq: receipt.seq };
 }
 
-function noteOrThrow(note: string): void {
-  try {
-    parseNote(note);
-  } catch (cause) {
-    throw new LogError("invalid_receipt", "a receipt ends in a signed checkpoint", { cause });
-  }
-}
-
 function decodedHash(text: string): Uint8Array {
-  const hash = decoded(text);
+  const hash = attempt("invalid_receipt", "a hash that is not base64", () => fromBase64(text));
   if (hash.length !== HASH_BYTES) throw bad(`a hash has ${HASH_BYTES} bytes`);
   return hash;
-}
-
-function decoded(text: string): Uint8Array {
-  try {
-    return fromBase64(text);
-  } catch (cause) {
-    throw new LogError("invalid_receipt", "a hash that is not base64", { cause });
-  }
 }
 
 function bad(detail: string): LogError {

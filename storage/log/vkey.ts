@@ -3,7 +3,7 @@
  * four bytes of SHA-256(name ‖ "\n" ‖ 0x01 ‖ public key). The name is the origin for a log key, `<origin>/receipt` for a receipt key.
  */
 import { concatBytes, encodeUtf8, fromBase64, toBase64, toHex } from "./bytes.ts";
-import { LogError } from "./errors.ts";
+import { attempt, LogError } from "./errors.ts";
 import { sha256 } from "./hash.ts";
 
 export const KEY_ID_BYTES = 4;
@@ -26,7 +26,9 @@ export function formatVkey(name: string, publicKey: Uint8Array): string {
 /** The key of a vkey; throws `invalid_vkey` for anything that `formatVkey` would not have written. */
 export function parseVkey(text: string): VerifierKey {
   const [name = "", id = ""] = text.split("+", 2);
-  const bytes = decoded(text.slice(name.length + id.length + 2));
+  const bytes = attempt("invalid_vkey", "not a verifier key: <name>+<key id>+<base64>", () =>
+    fromBase64(text.slice(name.length + id.length + 2)),
+  );
   if (bytes.length !== 1 + PUBLIC_KEY_BYTES || bytes[0] !== ED25519) {
     throw new LogError("invalid_vkey", "not an Ed25519 key");
   }
@@ -58,12 +60,4 @@ export function keyIdOf(name: string, publicKey: Uint8Array): Uint8Array {
 
 function typed(publicKey: Uint8Array): Uint8Array {
   return concatBytes(Uint8Array.of(ED25519), publicKey);
-}
-
-function decoded(text: string): Uint8Array {
-  try {
-    return fromBase64(text);
-  } catch (cause) {
-    throw new LogError("invalid_vkey", "not a verifier key: <name>+<key id>+<base64>", { cause });
-  }
 }

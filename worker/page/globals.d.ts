@@ -2,3 +2,5 @@
 
 /** Address of the verifier's thread. */
 declare const VERIFY_WORKER: string;
+/** Address of the icon. */
+declare const ICON: string;

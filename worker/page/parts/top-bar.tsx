@@ -48,7 +48,7 @@ export function TopBar({ showKeys }: { readonly showKeys: () => void }) {
   return (
     <header class="top">
       <Link class="brand" href={hrefOf({ name: "overview" })}>
-        <Mark /> Indelible
+        <img src={ICON} width="22" height="22" alt="" /> Indelible
       </Link>
       {readable.value.length > 0 && <LogSwitch />}
       <nav aria-label="Pages" ref={nav}>
@@ -134,22 +134,5 @@ function ThemeSwitch() {
     >
       <span aria-hidden="true">{THEME_SIGNS[theme]}</span>
     </button>
-  );
-}
-
-function Mark() {
-  return (
-    <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
-      <rect width="32" height="32" rx="7" class="mark-back" />
-      <path d="M8 9h16M8 14h16M8 19h9" stroke="#fff" stroke-width="2.4" stroke-linecap="round" />
-      <path
-        d="m17.5 22.5 3 3 5.5-6.5"
-        fill="none"
-        stroke="#9fe3b4"
-        stroke-width="2.8"
-        stroke-linecap="round"
-        stroke-linejoin="round"
-      />
-    </svg>
   );
 }

@@ -4,7 +4,7 @@ import {
   BATCH_INFLATED_BYTES_MAX,
   BATCH_LINES_MAX,
 } from "../../../storage/log/batch.ts";
-import { concatBytes, fromBase64 } from "../../../storage/log/bytes.ts";
+import { concatBytes, decodeUtf8, fromBase64 } from "../../../storage/log/bytes.ts";
 import { NOTE_BYTES_MAX } from "../../../storage/log/note.ts";
 import { SourceError, type LogFacts, type LogSource, type SealFacts } from "./source.ts";
 
@@ -84,9 +84,7 @@ export class HttpSource implements LogSource {
   }
 
   async #text(path: string): Promise<string> {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
-      await this.#bytes(path, 2 * NOTE_BYTES_MAX),
-    );
+    return decodeUtf8(await this.#bytes(path, 2 * NOTE_BYTES_MAX));
   }
 
   async #bytes(path: string, bytesMax: number, accept?: string): Promise<Uint8Array> {

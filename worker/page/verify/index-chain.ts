@@ -3,7 +3,7 @@
  * sealed lines, byte for byte, nothing is hashed twice; from the first difference on they go their own way.
  */
 import type { BatchLines, CheckedBatch } from "../../../storage/log/batch.ts";
-import { equalBytes, fromHex, toHex } from "../../../storage/log/bytes.ts";
+import { decodeUtf8, equalBytes, fromHex, toHex } from "../../../storage/log/bytes.ts";
 import { LogError } from "../../../storage/log/errors.ts";
 import { findingOf, logFinding } from "../../../storage/log/log-findings.ts";
 import { HASH_BYTES, leafHash } from "../../../storage/log/hash.ts";
@@ -36,7 +36,7 @@ export function splitLines(bytes: Uint8Array): Uint8Array[] {
 export function lineText(line: IndexLine): string {
   if (!(line instanceof Uint8Array)) return `(the server refuses to show it: ${line.refused})`;
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line);
+    return decodeUtf8(line);
   } catch {
     return `(not UTF-8) ${toHex(line)}`;
   }
