@@ -1,5 +1,6 @@
 /** Taking the answer home: the filter that is shown, as evidence or for other programs. The browser saves the stream; it is on record before it begins. */
 import { useState } from "preact/hooks";
+import { logPath } from "../state/api.ts";
 import { filterQuery } from "./search-box.tsx";
 
 const FORMATS = {
@@ -13,7 +14,7 @@ export function ExportMenu({ log }: { readonly log: string }) {
   const hrefFor = (format: string): string => {
     const wanted = filterQuery();
     wanted.set("format", format);
-    return `/v1/logs/${encodeURIComponent(log)}/export?${wanted.toString()}`;
+    return `${logPath(log)}/export?${wanted.toString()}`;
   };
   return (
     <div class="menu">

@@ -5,8 +5,8 @@ import { download } from "../parts/download.ts";
 import { Failed, Waiting } from "../parts/states.tsx";
 import { SealLockFacts } from "../seals/lock-facts.tsx";
 import type { SealsPage } from "../state/answers.ts";
-import { getJson } from "../state/api.ts";
-import { useLoad } from "../state/load.ts";
+import { logPath } from "../state/api.ts";
+import { useJson } from "../state/load.ts";
 import { may } from "../state/session.ts";
 import { formatCount } from "../state/time.ts";
 import type { EntryVerdict, Step } from "../verify/entry-check.ts";
@@ -91,9 +91,9 @@ export function ProofTab({ log, proof }: { readonly log: string; readonly proof:
 }
 
 function SealLock({ log, seq }: { readonly log: string; readonly seq: number }) {
-  const base = `/v1/logs/${encodeURIComponent(log)}/seals`;
+  const base = `${logPath(log)}/seals`;
   const path = `${base}?order=desc&from=${seq}&limit=1`;
-  const seals = useLoad<SealsPage>(path, (signal) => getJson(path, signal));
+  const seals = useJson<SealsPage>(path);
   const seal = seals.value?.seals[0];
   if (seals.problem !== null)
     return <Failed problem={seals.problem} what="Its seal could not be looked up" />;

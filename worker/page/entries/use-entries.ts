@@ -4,8 +4,8 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { EntriesPage, EntryItem, SealItem, SealsPage } from "../state/answers.ts";
-import { getJson, type ApiProblem } from "../state/api.ts";
-import { useLoad, type Loaded } from "../state/load.ts";
+import { getJson, logPath, type ApiProblem } from "../state/api.ts";
+import { useJson, type Loaded } from "../state/load.ts";
 import { query } from "../state/place.ts";
 import { may } from "../state/session.ts";
 import { filterQuery, hasFilter } from "./search-box.tsx";
@@ -47,7 +47,7 @@ export function pathOfPage(log: string, anchor: number | null = null): string {
   if (anchor !== null && cursor === null && order !== "asc" && !hasFilter()) {
     wanted.set("from", String(anchor));
   }
-  return `/v1/logs/${encodeURIComponent(log)}/entries?${wanted.toString()}`;
+  return `${logPath(log)}/entries?${wanted.toString()}`;
 }
 
 /** Rows above the open entry, where the page is begun around it. */
@@ -56,7 +56,7 @@ const ROWS_ABOVE = 10;
 export function useEntries(log: string, open: number | null): EntriesShown {
   const [anchor, setAnchor] = useState<number | null>(open === null ? null : open + ROWS_ABOVE);
   const path = pathOfPage(log, anchor);
-  const page = useLoad<EntriesPage>(path, (signal) => getJson(path, signal));
+  const page = useJson<EntriesPage>(path);
   const [isOn, setOn] = useState(false);
   const [fresh, setFresh] = useState<{
     key: string;
@@ -107,10 +107,8 @@ export function useSeals(log: string, items: readonly EntryItem[]): readonly Sea
   const sealed = items.filter((item) => item.sealed).map(({ seq }) => seq);
   const isAuditor = may(log, "auditor");
   const last = isAuditor && sealed.length > 0 ? Math.max(...sealed) : null;
-  const path = `/v1/logs/${encodeURIComponent(log)}/seals?order=desc&from=${last}&limit=${PAGE_ROWS}`;
-  const { value } = useLoad<SealsPage>(last === null ? null : path, (signal) =>
-    getJson(path, signal),
-  );
+  const path = `${logPath(log)}/seals?order=desc&from=${last}&limit=${PAGE_ROWS}`;
+  const { value } = useJson<SealsPage>(last === null ? null : path);
   return value?.seals ?? [];
 }
 

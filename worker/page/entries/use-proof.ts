@@ -1,6 +1,6 @@
 /** One entry with all that proves it, fetched and then checked here: nothing of it is shown that was not hashed. */
 import type { EntryItem, LogItem } from "../state/answers.ts";
-import { ApiProblem, getJson, getLines, getText } from "../state/api.ts";
+import { ApiProblem, getJson, getLines, getText, logPath } from "../state/api.ts";
 import { useLoad, type Loaded } from "../state/load.ts";
 import { memoryOf } from "../state/remembered.ts";
 import { verifyEntry } from "../state/verifier.ts";
@@ -22,7 +22,7 @@ export function useProof(log: string, seq: number): Loaded<EntryProof> {
 }
 
 async function proofOf(log: string, seq: number, signal: AbortSignal): Promise<EntryProof> {
-  const base = `/v1/logs/${encodeURIComponent(log)}`;
+  const base = logPath(log);
   const path = `${base}/entries/${seq}`;
   const [[line], item, receipt, facts] = await Promise.all([
     getLines(path, signal),

@@ -1,5 +1,5 @@
 /** Counts over time and the commonest values, as the server counts them over the whole filter. */
-import { getJson } from "../state/api.ts";
+import { getJson, logPath } from "../state/api.ts";
 import type { Bin } from "./histogram.tsx";
 
 interface StatsAnswer {
@@ -31,7 +31,7 @@ export async function getStats(
   signal: AbortSignal,
 ): Promise<Stats> {
   const text = conditions.toString();
-  const path = `/v1/logs/${encodeURIComponent(log)}/stats${text === "" ? "" : `?${text}`}`;
+  const path = `${logPath(log)}/stats${text === "" ? "" : `?${text}`}`;
   const {
     total,
     to,

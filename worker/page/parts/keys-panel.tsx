@@ -1,6 +1,7 @@
 /** The `?` panel: which keys do something on this page, and a switch that turns them off. */
 import { isKeyboardOn, keys, switchKeyboard } from "../state/keys.ts";
 import { Dialog } from "./dialog.tsx";
+import { WhereFrom } from "./text.tsx";
 
 export function KeysPanel({ close }: { readonly close: () => void }) {
   const shown = new Map(keys.value.map(({ keys, does }) => [keys, does]));
@@ -29,8 +30,7 @@ export function KeysPanel({ close }: { readonly close: () => void }) {
         Single keys do something
       </label>
       <p class="muted">
-        This page came from the server that it checks. For an independent check run{" "}
-        <code>npm run verify</code> with a copy of the vault, on another machine.
+        <WhereFrom />
       </p>
     </Dialog>
   );

@@ -31,6 +31,17 @@ function nameOf(mark: string): string {
   return `U+${mark.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
+/** What nobody should forget who checks something here. */
+export function WhereFrom() {
+  return (
+    <>
+      This page came from the server that it checks: a server that lies could also send a page that
+      lies. For an independent check run <code>npm run verify</code> on another machine, with a copy
+      of the vault and a key that came another way.
+    </>
+  );
+}
+
 /** A time in the shown zone, or "never"; `relative`: how long ago beside it. */
 export function Time({
   at,

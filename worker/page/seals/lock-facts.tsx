@@ -2,12 +2,13 @@
 import { Badge } from "../parts/badge.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { SealItem } from "../state/answers.ts";
+import { logPath } from "../state/api.ts";
 import { useJson, type Loaded } from "../state/load.ts";
 import { formatDay, formatRelative, zone } from "../state/time.ts";
 import { judgeLock, type SealLock } from "./lock-state.ts";
 
 export function useLock(log: string, first: number | null): Loaded<SealLock> {
-  const path = `/v1/logs/${encodeURIComponent(log)}/seals/${first}/lock`;
+  const path = `${logPath(log)}/seals/${first}/lock`;
   return useJson(first === null ? null : path);
 }
 

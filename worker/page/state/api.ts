@@ -77,6 +77,20 @@ async function problemOf(response: Response): Promise<ApiProblem> {
   return new ApiProblem(status, code, detail, said?.["request_id"] ?? null);
 }
 
+/** Where the API has a log; what is of it stands behind that. */
+export function logPath(log: string): string {
+  return `/v1/logs/${encodeURIComponent(log)}`;
+}
+
+/** An append as one would send it from a shell. */
+export function curlOf(log: string, body: string): string {
+  return [
+    `curl ${location.origin}${logPath(log)}/entries \\`,
+    `  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\`,
+    `  -d '${body.replaceAll("'", String.raw`'\''`)}'`,
+  ].join("\n");
+}
+
 export async function getJson<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await call(path, signal === undefined ? {} : { signal });
   return (await response.json()) as T;

@@ -5,6 +5,7 @@ import { Copy } from "../parts/copy.tsx";
 import { Panel } from "../parts/states.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { LogItem } from "../state/answers.ts";
+import { logPath } from "../state/api.ts";
 import { useJson } from "../state/load.ts";
 import { forget, memoryOf, pin, sizeIn } from "../state/remembered.ts";
 import { formatCount } from "../state/time.ts";
@@ -15,7 +16,7 @@ export const VKEY = /^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/;
 
 export function KeyPanel({ log }: { readonly log: string }) {
   // A check may have met another key than the one that was named before.
-  const facts = useJson<LogItem>(`/v1/logs/${encodeURIComponent(log)}`, null, run.value?.status);
+  const facts = useJson<LogItem>(logPath(log), null, run.value?.status);
   const memory = memoryOf(log);
   const said = facts.value?.vkey ?? null;
   const isOther = memory !== null && said !== null && !memory.vkeys.includes(said);

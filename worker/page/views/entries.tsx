@@ -20,16 +20,16 @@ import { Empty, Failed, Waiting } from "../parts/states.tsx";
 import { Foreign } from "../parts/text.tsx";
 import type { LogItem } from "../state/answers.ts";
 import { announce } from "../state/announce.ts";
-import { getJson } from "../state/api.ts";
+import { logPath } from "../state/api.ts";
 import { useKeys } from "../state/keys.ts";
-import { useLoad } from "../state/load.ts";
+import { useJson } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
 import { may } from "../state/session.ts";
 import { formatCount } from "../state/time.ts";
 
 export function Entries({ log, seq }: { readonly log: string; readonly seq: number | null }) {
-  const path = `/v1/logs/${encodeURIComponent(log)}`;
-  const facts = useLoad<LogItem>(path, (signal) => getJson(path, signal));
+  const path = logPath(log);
+  const facts = useJson<LogItem>(path);
   const shown = useEntries(log, seq);
   const seals = useSeals(log, shown.items);
   useRowKeys(seq !== null);

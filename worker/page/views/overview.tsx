@@ -13,6 +13,7 @@ import { Empty, Panel, Pending } from "../parts/states.tsx";
 import { Row, Table } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import type { EntriesPage, LogItem, SealsPage } from "../state/answers.ts";
+import { curlOf, logPath } from "../state/api.ts";
 import { listAudits, openFindings } from "../state/guard.ts";
 import { useJson, useLoad } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
@@ -42,7 +43,7 @@ export function Overview() {
 }
 
 function OfLog({ log }: { readonly log: string }) {
-  const path = `/v1/logs/${encodeURIComponent(log)}`;
+  const path = logPath(log);
   const facts = useJson<LogItem>(path, LOOK_MS);
   const sees = roles.value.has("auditor");
   const audits = useLoad(sees ? "audits" : null, (signal) => listAudits(20, signal), GUARD_LOOK_MS);
@@ -79,11 +80,7 @@ function OfLog({ log }: { readonly log: string }) {
 }
 
 function FirstEntry({ log }: { readonly log: string }) {
-  const curl = [
-    `curl ${location.origin}/v1/logs/${encodeURIComponent(log)}/entries \\`,
-    `  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\`,
-    `  -d '{"action":"invoice.paid","actor":{"id":"alice"}}'`,
-  ].join("\n");
+  const curl = curlOf(log, `{"action":"invoice.paid","actor":{"id":"alice"}}`);
   return (
     <Empty title="No entries yet">
       {may(log, "writer") && (
@@ -110,7 +107,7 @@ function OverTime({ log, size }: { readonly log: string; readonly size: number }
     if (range.until !== null) conditions.set("until", range.until);
     return getStats(log, conditions, signal);
   });
-  const path = `/v1/logs/${encodeURIComponent(log)}/seals?limit=200`;
+  const path = `${logPath(log)}/seals?limit=200`;
   const seals = useJson<SealsPage>(may(log, "auditor") ? path : null, null, size);
   const { value } = stats;
   return (
@@ -189,7 +186,7 @@ function Top({
 }
 
 function Newest({ log, size }: { readonly log: string; readonly size: number }) {
-  const path = `/v1/logs/${encodeURIComponent(log)}/entries?limit=${NEWEST}`;
+  const path = `${logPath(log)}/entries?limit=${NEWEST}`;
   const columns = ["Entry", `Time (${zoneName(zone.value)})`, "Actor", "Action", "Target", "State"];
   const loaded = useJson<EntriesPage>(path, null, size);
   const { value } = loaded;

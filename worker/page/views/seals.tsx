@@ -10,6 +10,7 @@ import { useLock, LockCell } from "../seals/lock-facts.tsx";
 import { judgeLock, type LockState } from "../seals/lock-state.ts";
 import { Pictures } from "../seals/pictures.tsx";
 import type { LogItem, SealItem, SealsPage } from "../state/answers.ts";
+import { logPath } from "../state/api.ts";
 import { useJson } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
 import { formatBytes, formatCount } from "../state/time.ts";
@@ -28,7 +29,7 @@ const COLUMNS = [
 ] as const;
 
 export function Seals({ log }: { readonly log: string }) {
-  const base = `/v1/logs/${encodeURIComponent(log)}`;
+  const base = logPath(log);
   const cursor = query.value.get("cursor");
   const path = `${base}/seals?limit=${PAGE_ROWS}${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`;
   const page = useJson<SealsPage>(path);
@@ -110,11 +111,7 @@ function SealRow({ log, seal, onState }: SealRowProps) {
         </span>,
         <SealBadge log={log} seal={seal} />,
         <span class="row">
-          <a
-            class="button small"
-            href={`/v1/logs/${encodeURIComponent(log)}/seals/${seal.first}`}
-            download
-          >
+          <a class="button small" href={`${logPath(log)}/seals/${seal.first}`} download>
             Download
           </a>
           <Link href={hrefOf({ name: "verify" }, { log, seal: String(seal.first) })}>Check</Link>

@@ -9,7 +9,7 @@ import { Link } from "../parts/link.tsx";
 import { Foreign } from "../parts/text.tsx";
 import { useAction } from "../state/action.ts";
 import { announce } from "../state/announce.ts";
-import { send } from "../state/api.ts";
+import { curlOf, logPath, send } from "../state/api.ts";
 import { hrefOf } from "../state/place.ts";
 import { currentLog, may, session } from "../state/session.ts";
 import { formatCount } from "../state/time.ts";
@@ -60,7 +60,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
   const [report, setReport] = useState<CheatReport | null>(null);
   const [repaired, setRepaired] = useState<CheatReport | null>(null);
   const action = useAction();
-  const path = `/v1/logs/${encodeURIComponent(log)}`;
+  const path = logPath(log);
   const seq = entry?.seq ?? 0;
   const check = run.value?.log === log ? run.value : null;
   const isChecked = check?.status === "done";
@@ -128,11 +128,7 @@ function Steps({ log, canCheat }: { readonly log: string; readonly canCheat: boo
     state: at > number ? "done" : at === number ? "now" : "waits",
     problem: at === number ? action.problem : null,
   });
-  const curl = [
-    `curl ${location.origin}${path}/entries \\`,
-    `  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\`,
-    `  -d '${body.replaceAll(/\s*\n\s*/g, "").replaceAll("'", String.raw`'\''`)}'`,
-  ].join("\n");
+  const curl = curlOf(log, body.replaceAll(/\s*\n\s*/g, ""));
 
   return (
     <>

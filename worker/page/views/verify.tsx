@@ -1,6 +1,6 @@
 /** Checking here, in this browser: a whole log, a part, a seal, or a file; and what the page remembers and trusts. */
 import { useEffect, useState } from "preact/hooks";
-import { Foreign } from "../parts/text.tsx";
+import { Foreign, WhereFrom } from "../parts/text.tsx";
 import { query, setQuery } from "../state/place.ts";
 import { currentLog, may } from "../state/session.ts";
 import { pauseRun, run, startRun, stopRun } from "../state/verifier.ts";
@@ -35,9 +35,7 @@ export function Verify() {
         )}
       </h1>
       <p class="note">
-        This page came from the server you are checking: a server that lies could also send a page
-        that lies. For an independent check run <code>npm run verify</code> on another machine, with
-        a copy of the vault and a key that came another way.
+        <WhereFrom />
       </p>
       <div class="tabs" role="group" aria-label="What to check">
         {(Object.keys(WAYS) as Way[]).map((name) => (
