@@ -30,7 +30,7 @@ export async function startFakeStore(): Promise<FakeStore> {
       region: "us-east-1",
       accessKey: "access",
       secretKey: "secret",
-      answerMsMax: 300,
+      answerMsMax: 20_000,
     },
     asked,
     answer: (_, response) => response.writeHead(500).end(),
