@@ -209,7 +209,7 @@ test("a vault that hangs holds up no entry and no question about readiness", asy
     process.kill(minio.pid(), "SIGSTOP");
     try {
       for (let n = 0; n < 20; n += 1) {
-        const reply = await post(url, tokens.demo, `hanging-${n}`, "", { timeoutMs: 5_000 });
+        const reply = await post(url, tokens.demo, `hanging-${n}`, "", { timeoutMs: 10_000 });
         assert.equal(reply.status, 201, reply.text);
       }
       await untilReadiness(instance, "taking, not sealing", /vault: /);

@@ -229,7 +229,7 @@ test("a listing that is not one is never an empty one", async () => {
   await assert.rejects(all(vault.versions("demo/")), isVaultError("vault_unreachable"));
 });
 
-test("a listing that does not move on ends", { timeout: 5000 }, async () => {
+test("a listing that does not move on ends", { timeout: 60_000 }, async () => {
   store.answer = reply(
     200,
     `<ListVersionsResult><IsTruncated>true</IsTruncated><NextKeyMarker>demo/a</NextKeyMarker>
