@@ -2,7 +2,7 @@
  * The contracts of the guard: what checks an instance over and over, in the worker or in a process of its own, and what
  * tells people of what it found. Like `ports.ts`, each method says what is durable when it returns.
  */
-import type { Finding } from "./log/findings.ts";
+import type { Finding, Severity } from "./log/findings.ts";
 import type { Json } from "./log/json-value.ts";
 
 /** Small records that a guard keeps for itself: progress, checkpoints it has seen, findings, deliveries. Keys are ASCII. */
@@ -17,9 +17,6 @@ export interface GuardStore {
     options: { readonly limit: number; readonly after?: string; readonly reverse?: boolean },
   ): Promise<Map<string, Json>>;
 }
-
-/** `critical`: what was sealed or acknowledged is in doubt, or its lock is; `warning`: somebody should look today. */
-export type Severity = "critical" | "warning";
 
 /** One thing to tell people, about one finding. */
 export interface Alert {

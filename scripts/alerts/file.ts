@@ -10,7 +10,7 @@ import * as v from "valibot";
 import { PAGERDUTY_URL, ROUTING_KEY } from "../../storage/alerts/bodies/pagerduty.ts";
 import { WEBHOOK_FORMATS, type WebhookFormat } from "../../storage/alerts/webhook.ts";
 import { isSigningSecret, SIGNING_SECRET_RULE } from "../../storage/alerts/secret.ts";
-import type { Severity } from "../../storage/guard-ports.ts";
+import type { Severity } from "../../storage/log/findings.ts";
 import { outgoingProblem } from "../../storage/outgoing.ts";
 import { isLoopbackHost } from "../config/loopback.ts";
 

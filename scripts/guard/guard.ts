@@ -1,9 +1,9 @@
 /** The guard at work: an auditor on files, called when it wants to be, until it is stopped or has looked at everything once. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Auditor } from "../../storage/flow/audit/auditor.ts";
-import type { AuditRun } from "../../storage/flow/audit/types.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import { fastSha256 } from "../verify/sha256.ts";
 import type { Asked } from "./asked.ts";
 import { InstanceWatch } from "./instance-watch.ts";

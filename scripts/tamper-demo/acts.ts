@@ -9,7 +9,7 @@ import { putRequest } from "../../storage/vault/vault.ts";
 import { slotName } from "../../storage/log/batch.ts";
 import { LOCAL_BUCKET, LOCAL_REGION, type MinioSecrets } from "../parts/minio.ts";
 import { cutTail, editLine, forgeFrom, indexFileOf } from "./index-file.ts";
-import type { Found } from "./stage.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 export interface Act {
   readonly log: string;
@@ -23,7 +23,7 @@ export interface Act {
   /** Codes by which it may be found; more than one where two checks race for it. */
   readonly codes: readonly string[];
   /** Whether the finding names the place. */
-  readonly isNamed: (found: Found) => boolean;
+  readonly isNamed: (found: Finding) => boolean;
 }
 
 /** The batch with the last three entries. */

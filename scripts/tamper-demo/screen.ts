@@ -1,7 +1,7 @@
 /** What the tamper demo shows: on a terminal with colours and a clock that runs, elsewhere the same words without. */
 import { styleText } from "node:util";
 import type { Act } from "./acts.ts";
-import type { Found } from "./stage.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 const WIDTH = 96;
 const INDENT = "   ";
@@ -9,7 +9,7 @@ const INDENT = "   ";
 export interface Outcome {
   readonly act: Act;
   /** Null: the guard did not find it in time, or did not say where. */
-  readonly found: Found | null;
+  readonly found: Finding | null;
   readonly seconds: number;
 }
 
@@ -82,7 +82,7 @@ export function saySummary(outcomes: readonly Outcome[]): void {
 }
 
 /** "payments, entry 1"; "votes/0000000000000003.jsonl.gz, version 0b5c4f1e…". */
-export function placeOf({ log, first, last, object, version }: Found): string {
+export function placeOf({ log, first, last, object, version }: Finding): string {
   if (object !== null)
     return version === null ? object : `${object}, version ${version.slice(0, 8)}…`;
   if (first === null) return log ?? "the instance";

@@ -1,5 +1,6 @@
 /** What the acts of the tamper demo are played on: a throw-away instance with a log for each act, sealed under lock. */
 import { post, startThrowAway, type ThrowAway } from "../parts/throw-away.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 /** Everything is looked at again a second after it was looked at. */
 const EAGER = {
@@ -17,21 +18,8 @@ export interface Stage {
   /** Entries of each log. */
   readonly entries: number;
   /** What the guard knows to be wrong now. */
-  findings(): Promise<readonly Found[]>;
+  findings(): Promise<readonly Finding[]>;
   stop(): Promise<void>;
-}
-
-/** A finding as `GET /v1/findings` gives it, as far as it is shown here. */
-export interface Found {
-  readonly code: string;
-  readonly log: string | null;
-  readonly first: number | null;
-  readonly last: number | null;
-  readonly object: string | null;
-  readonly version: string | null;
-  readonly expected: string;
-  readonly found: string;
-  readonly hint: string;
 }
 
 /** Starts it and writes `ENTRIES` entries into each log, the last three in a batch of their own. */
@@ -48,7 +36,7 @@ export async function setStage(dataDir: string, logs: readonly string[]): Promis
         const headers = { authorization: `Bearer ${token}` };
         const answer = await fetch(`${instance.url}/v1/findings`, { headers });
         if (!answer.ok) throw new Error(`/v1/findings: ${answer.status} ${await answer.text()}`);
-        return ((await answer.json()) as { findings: Found[] }).findings;
+        return ((await answer.json()) as { findings: Finding[] }).findings;
       },
     };
   } catch (error) {

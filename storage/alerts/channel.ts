@@ -2,7 +2,8 @@
  * What a channel is: one place where people are told, and what came back from an attempt. A channel only sends; when, how
  * often and what becomes of it is the outbox's.
  */
-import type { Alert, Severity } from "../guard-ports.ts";
+import type { Alert } from "../guard-ports.ts";
+import type { Severity } from "../log/findings.ts";
 
 export const CHANNEL_FORMATS = ["standard", "slack", "pagerduty", "email", "command"] as const;
 export type ChannelFormat = (typeof CHANNEL_FORMATS)[number];

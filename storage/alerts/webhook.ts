@@ -3,7 +3,8 @@
  * `webhook-id`, `webhook-timestamp`, `webhook-signature` v1); Slack's and PagerDuty's have the bodies that those take.
  */
 import { Webhook } from "standardwebhooks";
-import type { Alert, Severity } from "../guard-ports.ts";
+import type { Alert } from "../guard-ports.ts";
+import type { Severity } from "../log/findings.ts";
 import { pagerdutyBody } from "./bodies/pagerduty.ts";
 import { slackBody } from "./bodies/slack.ts";
 import { standardBody } from "./bodies/standard.ts";

@@ -64,7 +64,9 @@ const WARNINGS: ReadonlySet<FindingCode> = new Set([
   "clock_skew",
 ]);
 
-/** How loud a finding is told. */
-export function severityOf(code: FindingCode): "critical" | "warning" {
+/** How loud a finding is told. `critical`: what was sealed or acknowledged is in doubt, or its lock is; `warning`: somebody should look today. */
+export type Severity = "critical" | "warning";
+
+export function severityOf(code: FindingCode): Severity {
   return WARNINGS.has(code) ? "warning" : "critical";
 }

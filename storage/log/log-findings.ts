@@ -8,13 +8,8 @@ export type LogFindingCode = keyof typeof LOG_HINTS;
 export type LogFinding = FindingOf<LogFindingCode>;
 
 /** One thing that does not hold. `first` and `last` are seqs, `object` and `version` a place in the vault; null where it does not apply. */
-export interface FindingOf<Code extends string> {
+export interface FindingOf<Code extends string> extends Required<FindingPlace> {
   readonly code: Code;
-  readonly log: string | null;
-  readonly first: number | null;
-  readonly last: number | null;
-  readonly object: string | null;
-  readonly version: string | null;
   readonly expected: string;
   readonly found: string;
   readonly hint: string;

@@ -3,6 +3,7 @@
  * `Directory` reads them; field names are those of the format.
  */
 import { parseEvent, PARTY_ID_CHARS_MAX, type Event } from "./event.ts";
+import type { FindingPlace } from "./findings.ts";
 import { encodeJson, parseJson, type Json, type JsonObject } from "./json.ts";
 
 export interface InstanceCreated {
@@ -93,13 +94,8 @@ export interface ApprovalDecided {
 }
 
 /** The place of a finding; `object` and `version` in the vault. */
-export interface FoundPlace {
+export interface FoundPlace extends Required<FindingPlace> {
   readonly code: string;
-  readonly log: string | null;
-  readonly first: number | null;
-  readonly last: number | null;
-  readonly object: string | null;
-  readonly version: string | null;
 }
 
 /**

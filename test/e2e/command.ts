@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { atExit } from "../parts/kill-at-exit.ts";
+import type { FoundPlace } from "../../storage/log/system-events.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -42,14 +43,7 @@ export function runCommand(
 export interface VerifyResult {
   readonly code: number | null;
   readonly holds: boolean;
-  readonly findings: readonly {
-    readonly code: string;
-    readonly log: string | null;
-    readonly first: number | null;
-    readonly last: number | null;
-    readonly object: string | null;
-    readonly version: string | null;
-  }[];
+  readonly findings: readonly FoundPlace[];
   readonly logs: readonly { readonly log: string; readonly entries: number }[];
 }
 

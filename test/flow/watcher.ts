@@ -4,11 +4,12 @@
  */
 import { createHash } from "node:crypto";
 import { Auditor } from "../../storage/flow/audit/auditor.ts";
-import type { AuditorParts, AuditorSettings, AuditRun } from "../../storage/flow/audit/types.ts";
+import type { AuditorParts, AuditorSettings } from "../../storage/flow/audit/types.ts";
 import type { IndexView } from "../../storage/flow/verify-index.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
 import type { Alert } from "../../storage/guard-ports.ts";
 import { seedSigner, webCryptoVerify } from "../../storage/keys.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import { logOrigin } from "../../storage/log/checkpoint.ts";
 import type { Finding } from "../../storage/log/findings.ts";
 import { parseVkey } from "../../storage/log/note.ts";

@@ -5,6 +5,7 @@ import { call } from "../e2e/client.ts";
 import { makeLog, makeToken } from "../e2e/tokens.ts";
 import type { ClockProxy } from "../parts/clock-proxy.ts";
 import type { OpenMinio } from "../vault/open-minio.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 /** Looks again a second after it looked. Nothing is sealed unless it is asked for. */
 const EAGER = {
@@ -16,22 +17,11 @@ const EAGER = {
   INDELIBLE_ALLOW_PRIVATE_ADDRESSES: "on",
 };
 
-export interface Found {
-  readonly code: string;
-  readonly log: string | null;
-  readonly first: number | null;
-  readonly last: number | null;
-  readonly object: string | null;
-  readonly version: string | null;
-  readonly expected: string;
-  readonly found: string;
-}
-
 export interface Guarded {
   readonly instance: TestInstance;
   readonly token: string;
   append(log: string, count: number, sealed: boolean): Promise<void>;
-  findings(): Promise<Found[]>;
+  findings(): Promise<Finding[]>;
   /** From now on every alert is sent there. */
   alertTo(url: string): Promise<void>;
 }
@@ -65,10 +55,10 @@ export async function startGuarded(
     const reply = await call(instance.url, path, { token, body: JSON.stringify(events) });
     assert.equal(reply.status, 201, reply.text);
   };
-  const findings = async (): Promise<Found[]> => {
+  const findings = async (): Promise<Finding[]> => {
     const reply = await call(instance.url, "/v1/findings", { token });
     assert.equal(reply.status, 200, reply.text);
-    return reply.json<{ findings: Found[] }>().findings;
+    return reply.json<{ findings: Finding[] }>().findings;
   };
   const alertTo = async (url: string): Promise<void> => {
     const body = JSON.stringify({ url });

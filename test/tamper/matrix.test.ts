@@ -11,8 +11,9 @@ import { call } from "../e2e/client.ts";
 import { until } from "../e2e/until.ts";
 import { startOpenMinio, type OpenMinio } from "../vault/open-minio.ts";
 import { Attacker } from "./acts.ts";
-import { startGuarded, type Found, type Guarded } from "./guarded.ts";
+import { startGuarded, type Guarded } from "./guarded.ts";
 import { ACTS, BATCHES, isFoundBy, LOGS, type Act } from "./matrix.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 /** Clocks are compared once a minute; and the machine does other things too. */
 const FOUND_MS_MAX = 120_000;
@@ -60,11 +61,11 @@ test("every act is found by the guard, and its place told at a webhook", async (
     missing.set(act, Date.now());
   }
   const deadlineMs = Date.now() + FOUND_MS_MAX;
-  const alerts: Found[] = [];
+  const alerts: Finding[] = [];
   while (missing.size > 0 && Date.now() < deadlineMs) {
     await Promise.race([receiver.until(alerts.length + 1), pause(deadlineMs - Date.now())]);
     for (const { body, atMs } of receiver.got.slice(alerts.length)) {
-      const { data } = JSON.parse(body) as { data: Found };
+      const { data } = JSON.parse(body) as { data: Finding };
       alerts.push(data);
       const act = [...missing.keys()].find((one) => isFoundBy(one, data));
       if (act === undefined) continue;
@@ -90,7 +91,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)).unref());
 }
 
-function describe({ code, log, first, last, object, version }: Found): string {
+function describe({ code, log, first, last, object, version }: Finding): string {
   const entries = first === null ? "" : ` ${first}–${last}`;
   const place = object === null ? "" : ` ${object}`;
   return `${code} ${log ?? ""}${entries}${place}${version === null ? "" : ` ${version.slice(0, 8)}…`}`;

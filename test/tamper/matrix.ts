@@ -7,7 +7,7 @@ import { damageFile } from "../../scripts/tamper-demo/acts.ts";
 import { cutTail, editLine, execute, forgeFrom } from "../../scripts/tamper-demo/index-file.ts";
 import { slotName } from "../../storage/log/batch.ts";
 import type { Attacker } from "./acts.ts";
-import type { Found } from "./guarded.ts";
+import type { Finding } from "../../storage/log/findings.ts";
 
 export const BATCHES = 6;
 
@@ -29,14 +29,14 @@ export interface Act {
   readonly commit: (attacker: Attacker) => Promise<unknown> | void;
   /** Codes of which one must be found, at a place that is named. */
   readonly codes: readonly string[];
-  readonly place: (found: Found) => boolean;
+  readonly place: (found: Finding) => boolean;
 }
 
 const END = 3 * BATCHES;
-const at = (seq: number) => (found: Found) => found.first === seq && found.last === seq;
-const from = (seq: number) => (found: Found) => found.first === seq;
-const object = (key: string) => (found: Found) => found.object === key;
-const version = (key: RegExp) => (found: Found) =>
+const at = (seq: number) => (found: Finding) => found.first === seq && found.last === seq;
+const from = (seq: number) => (found: Finding) => found.first === seq;
+const object = (key: string) => (found: Finding) => found.object === key;
+const version = (key: RegExp) => (found: Finding) =>
   key.test(found.object ?? "") && found.version !== null;
 
 const INDEX_ACTS: readonly Act[] = [
@@ -191,6 +191,6 @@ const VAULT_ACTS: readonly Act[] = [
 export const ACTS: readonly Act[] = [...INDEX_ACTS, ...VAULT_ACTS];
 
 /** Whether a finding is the one that the act has to have. */
-export function isFoundBy(act: Act, found: Found): boolean {
+export function isFoundBy(act: Act, found: Finding): boolean {
   return found.log === act.log && act.codes.includes(found.code) && act.place(found);
 }

@@ -1,5 +1,6 @@
 /** A guard that looks at nothing, for tests of the HTTP side: what it says was put into it. */
-import type { AuditRun, AuditScope, OpenFinding } from "../../storage/flow/audit/types.ts";
+import type { AuditScope, OpenFinding } from "../../storage/flow/audit/types.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import { newFinding, type FindingCode } from "../../storage/log/findings.ts";
 import type { AuditorApi } from "../../worker/audit/auditor-api.ts";
 import type { Problem, Result } from "../../worker/ledger-api.ts";

@@ -2,7 +2,7 @@
 import type { Attempt, Delivery } from "../../storage/alerts/records.ts";
 import type { SendAnswer } from "../../storage/alerts/channel.ts";
 import type { WebhookFormat } from "../../storage/alerts/webhook.ts";
-import type { Severity } from "../../storage/guard-ports.ts";
+import type { Severity } from "../../storage/log/findings.ts";
 import type { Principal, Result, Waiting } from "../ledger-api.ts";
 
 export interface NewWebhook {

@@ -1,10 +1,6 @@
 /** What the HTTP side and the ledger ask of the guard in the worker, as plain values: calls cross into a Durable Object. */
-import type {
-  AuditorStats,
-  AuditRun,
-  AuditScope,
-  OpenFinding,
-} from "../../storage/flow/audit/types.ts";
+import type { AuditorStats, AuditScope, OpenFinding } from "../../storage/flow/audit/types.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import type { ReadinessPart, Result } from "../ledger-api.ts";
 
 /** Findings that hold now; `more` are beyond those that are kept. */

@@ -1,10 +1,11 @@
 /** What the guard in the worker is made of: its parts, and how often and at what cost it looks. */
-import type { AuditorParts, AuditorSettings, AuditRun } from "../../storage/flow/audit/types.ts";
+import type { AuditorParts, AuditorSettings } from "../../storage/flow/audit/types.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
 import { readHeads } from "../../storage/index/heads.ts";
 import type { LibsqlIndex } from "../../storage/index/index.ts";
 import { countChunks } from "../../storage/index/read.ts";
 import { seedSigner, webCryptoVerify } from "../../storage/keys.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import { fromBase64 } from "../../storage/log/bytes.ts";
 import { logOrigin } from "../../storage/log/checkpoint.ts";
 import { SYSTEM_LOG } from "../../storage/log/entry.ts";

@@ -1,6 +1,6 @@
 /** Audits: asking for one, what became of them, and what is known to be wrong now. Each shows its caller's logs only. */
 import * as v from "valibot";
-import type { AuditRun } from "../../storage/flow/audit/types.ts";
+import type { AuditRun, ShownAudit, ShownFinding } from "../../storage/log/audit-run.ts";
 import { decodeUtf8, encodeUtf8, fromBase64Url, toBase64Url } from "../../storage/log/bytes.ts";
 import { isLogName } from "../../storage/log/entry.ts";
 import type { Finding, FindingCode } from "../../storage/log/findings.ts";
@@ -112,14 +112,17 @@ export async function listFindings(ask: Ask): Promise<Response> {
   const shown = findings
     .filter(({ finding }) => concerns(principal, finding))
     .sort((a, b) => (a.since < b.since ? -1 : 1))
-    .map(({ finding, severity, since, seen }) => ({ ...finding, severity, since, seen }));
+    .map(({ finding, severity, since, seen }): ShownFinding => ({
+      ...finding,
+      ...{ severity, since, seen },
+    }));
   ask.read.shown({ count: shown.length });
   const beyond = mayAll(principal, AUDITOR) ? more : 0;
   return answerJson(ask.requestId, 200, { findings: shown, more: beyond });
 }
 
 /** A run as its caller may see it: of one over all logs only what concerns his own. */
-function auditItem(run: AuditRun, principal: Principal, findingsMax: number) {
+function auditItem(run: AuditRun, principal: Principal, findingsMax: number): ShownAudit {
   const isWhole = run.scope.log !== null || mayAll(principal, AUDITOR);
   const findings = run.findings.filter((finding) => concerns(principal, finding));
   return {

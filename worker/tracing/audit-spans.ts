@@ -1,5 +1,5 @@
 /** An audit as a span: from its start to its end, with what it covered and how much it found. */
-import type { AuditRun } from "../../storage/flow/audit/types.ts";
+import type { AuditRun } from "../../storage/log/audit-run.ts";
 import type { Env } from "../env.ts";
 import { tracingOf } from "./of-env.ts";
 import { inBackground } from "./tracing.ts";

@@ -3,6 +3,7 @@
  * bounded share of time, and what somebody asks for. What it finds it looks at twice before it tells anybody.
  * All that it has to know after a restart is in its store.
  */
+import type { AuditRun } from "../../log/audit-run.ts";
 import type { Json } from "../../log/json-value.ts";
 import { formatTime } from "../append.ts";
 import { Refusal } from "../refusal.ts";
@@ -21,7 +22,6 @@ import type {
   AuditorParts,
   AuditorSettings,
   AuditorStats,
-  AuditRun,
   AuditScope,
   OpenFinding,
 } from "./types.ts";

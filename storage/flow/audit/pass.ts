@@ -2,6 +2,7 @@
  * One audit of everything, a log, or a stretch of one, a step at a time: `_system` first, because it says which logs there are
  * and what they promised, then log by log. Its state is JSON; what `_system` says is read again by whoever goes on from it.
  */
+import type { AuditCoverage, AuditRun } from "../../log/audit-run.ts";
 import { SYSTEM_LOG } from "../../log/entry.ts";
 import type { Finding } from "../../log/findings.ts";
 import { formatTime } from "../append.ts";
@@ -17,7 +18,6 @@ import {
   type LogWorkState,
   type Stepped,
 } from "./log-work.ts";
-import type { AuditCoverage, AuditRun } from "./types.ts";
 
 export type PassState = {
   readonly startedMs: number;

@@ -3,10 +3,11 @@
  * stays in a list of its own until it has been put on record.
  */
 import type { GuardStore } from "../../guard-ports.ts";
+import type { AuditCoverage, AuditKind, AuditRun } from "../../log/audit-run.ts";
 import type { Json } from "../../log/json-value.ts";
 import type { Clock } from "../../ports.ts";
 import { formatTime } from "../append.ts";
-import type { AuditCoverage, AuditKind, AuditRun, AuditScope } from "./types.ts";
+import type { AuditScope } from "./types.ts";
 
 /** Runs that are kept. With its findings, a run has up to some 40 KB. */
 const KEPT_MAX = 1_000;

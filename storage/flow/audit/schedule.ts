@@ -2,10 +2,11 @@
  * When everything is looked at again, at which share of time, and which of these looks are put on record: the first, one each
  * `everyMs` with how many there were since, and each that finds something else than the one before.
  */
+import type { AuditRun } from "../../log/audit-run.ts";
 import { encodeUtf8, toHex } from "../../log/bytes.ts";
 import type { Json } from "../../log/json-value.ts";
 import type { AuditContext } from "./context.ts";
-import type { AuditorStats, AuditRun } from "./types.ts";
+import type { AuditorStats } from "./types.ts";
 
 type ScheduleState = {
   readonly startedMs: number;
@@ -95,7 +96,7 @@ export class Schedule {
       found,
       quiet: record ? 0 : quiet + 1,
     };
-    const write: [string, Json] = [KEY, next as unknown as Json];
+    const write: [string, Json] = [KEY, next];
     const written = (): void => {
       this.#state = next;
     };

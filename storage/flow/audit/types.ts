@@ -1,9 +1,10 @@
 /**
  * What an auditor needs, what it is told, and what it tells: the contract with whoever hosts one (the worker, `npm run
- * guard`). Records are JSON as they stand, so that they are kept, served and put on record without another form.
+ * guard`).
  */
-import type { AlertSink, GuardStore, Severity } from "../../guard-ports.ts";
-import type { Finding } from "../../log/findings.ts";
+import type { AlertSink, GuardStore } from "../../guard-ports.ts";
+import type { AuditCoverage, AuditRun } from "../../log/audit-run.ts";
+import type { Finding, Severity } from "../../log/findings.ts";
 import type { Sha256 } from "../../log/hash.ts";
 import type { Verify, VerifierKey } from "../../log/note.ts";
 import type { Clock, Gzip, Vault } from "../../ports.ts";
@@ -59,60 +60,12 @@ export interface AuditorSettings {
   readonly unreachableMs?: number;
 }
 
-export type AuditKind = "scheduled" | "requested" | "sealed";
-
 /** Entries [from, to) of a log; without `from` and `to` all of it, without a log all logs. */
 export interface AuditScope {
   readonly log: string | null;
   readonly from?: number;
   readonly to?: number;
 }
-
-/** What was looked at. A batch that was read twice counts twice. */
-export interface AuditCoverage {
-  readonly logs: number;
-  /** Sealed entries. */
-  readonly entries: number;
-  readonly batches: number;
-  /** Of objects as stored. */
-  readonly bytes: number;
-  /** Entries of the index that lie under no seal yet. */
-  readonly unsealed: number;
-  /** Versions whose lock was asked for. */
-  readonly locks: number;
-}
-
-/** An audit. Times are `YYYY-MM-DDTHH:MM:SS.mmmZ`. A type and not an interface, so that it is JSON. */
-export type AuditRun = {
-  /** Sorts by time: later runs have greater ids. ASCII letters, digits and `-`. */
-  readonly id: string;
-  readonly kind: AuditKind;
-  /** What was asked for; null for all. */
-  readonly scope: {
-    readonly log: string | null;
-    readonly from: number | null;
-    readonly to: number | null;
-  };
-  /** Who asked: the `by` of a line, `system` for what the schedule began. */
-  readonly by: string;
-  readonly state: "waiting" | "running" | "finished" | "failed";
-  /** Why it failed. */
-  readonly why: string | null;
-  readonly asked_at: string;
-  readonly started_at: string | null;
-  readonly finished_at: string | null;
-  /** From its start to its end, with the pauses, and the work alone; milliseconds. */
-  readonly duration_ms: number;
-  readonly work_ms: number;
-  readonly coverage: AuditCoverage;
-  /** The first of them, in the order in which they were confirmed. */
-  readonly findings: readonly Finding[];
-  readonly finding_count: number;
-  /** What could not be looked at, and what was looked at beyond the scope, as sentences. */
-  readonly unchecked: readonly string[];
-  /** Passes of which this one tells: quiet ones since the last that was put on record, and itself. */
-  readonly passes: number;
-};
 
 /** A finding that was confirmed and holds until a look at its place shows it no more. */
 export interface OpenFinding {

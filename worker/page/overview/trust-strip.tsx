@@ -1,12 +1,12 @@
 /** Four answers at the top: checked by this browser, under lock, audited, witnessed. Only the first is ever green by our own work. */
 import type { ComponentChildren } from "preact";
+import type { ShownAudit } from "../../../storage/log/audit-run.ts";
 import { Badge, VerifiedBadge } from "../parts/badge.tsx";
 import { Link } from "../parts/link.tsx";
 import { Time } from "../parts/text.tsx";
 import { BADGE_IS } from "../entries/proof-tab.tsx";
 import { LockCell, useLock } from "../seals/lock-facts.tsx";
 import type { LogItem } from "../state/answers.ts";
-import type { AuditFact } from "../state/guard.ts";
 import type { Loaded } from "../state/load.ts";
 import { hrefOf } from "../state/place.ts";
 import { memoryOf, sizeIn } from "../state/remembered.ts";
@@ -19,7 +19,7 @@ export function TrustStrip({
   audits,
 }: {
   readonly log: LogItem;
-  readonly audits: Loaded<readonly AuditFact[]> | null;
+  readonly audits: Loaded<readonly ShownAudit[]> | null;
 }) {
   return (
     <ul class="strip">
@@ -147,7 +147,7 @@ function LastLock({ log }: { readonly log: LogItem }) {
 
 interface AuditedProps {
   readonly log: string;
-  readonly audits: Loaded<readonly AuditFact[]>;
+  readonly audits: Loaded<readonly ShownAudit[]>;
 }
 
 /** The last one that speaks of this log; those of others say nothing about it. */
@@ -173,7 +173,7 @@ function Audited({ log, audits }: AuditedProps) {
   );
 }
 
-function AuditResult({ audit }: { readonly audit: AuditFact }) {
+function AuditResult({ audit }: { readonly audit: ShownAudit }) {
   const {
     state,
     finding_count: count,

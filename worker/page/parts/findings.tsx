@@ -3,14 +3,14 @@ import { Badge } from "./badge.tsx";
 import { Link } from "./link.tsx";
 import { Foreign, Time } from "./text.tsx";
 import { hrefOf } from "../state/place.ts";
+import type { ShownFinding } from "../../../storage/log/audit-run.ts";
 import type { Finding } from "../../../storage/log/findings.ts";
-import type { OpenFact } from "../state/guard.ts";
 
 export function Alarms({
   open,
   more,
 }: {
-  readonly open: readonly OpenFact[];
+  readonly open: readonly ShownFinding[];
   readonly more: number;
 }) {
   if (open.length === 0) return null;

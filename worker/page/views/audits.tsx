@@ -1,11 +1,12 @@
 /** What the guard did: every audit with what it covered and found, what is open, and a button that asks for one now. */
+import type { ShownAudit } from "../../../storage/log/audit-run.ts";
 import { Badge } from "../parts/badge.tsx";
 import { Alarms, FindingText } from "../parts/findings.tsx";
 import { Empty, Failed, Panel, Pending } from "../parts/states.tsx";
 import { Row, Table, type Column } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
 import { useAction } from "../state/action.ts";
-import { askAudit, listAudits, openFindings, type AuditFact } from "../state/guard.ts";
+import { askAudit, listAudits, openFindings } from "../state/guard.ts";
 import { useLoad } from "../state/load.ts";
 import { currentLog, may, session } from "../state/session.ts";
 import { formatBytes, formatCount, formatSpan, zone, zoneName } from "../state/time.ts";
@@ -86,7 +87,7 @@ const COLUMNS: readonly Column[] = [
   ...["Entries", "Seals", "Read", "Locks", "Took"].map((name) => [name, "count"] as const),
 ];
 
-function Run({ audit }: { readonly audit: AuditFact }) {
+function Run({ audit }: { readonly audit: ShownAudit }) {
   const { asked_at: at, kind, by, scope, coverage, duration_ms: tookMs, passes, state } = audit;
   const isOver = state === "finished" || state === "failed";
   return (
@@ -148,7 +149,7 @@ function Run({ audit }: { readonly audit: AuditFact }) {
   );
 }
 
-function Result({ audit: { state, finding_count: count } }: { readonly audit: AuditFact }) {
+function Result({ audit: { state, finding_count: count } }: { readonly audit: ShownAudit }) {
   if (state === "waiting")
     return (
       <Badge tone="plain" sign="…">
