@@ -12,6 +12,7 @@ import { startInstance, type TestInstance } from "../parts/instance.ts";
 import { assertAccessible, axe } from "./axe.ts";
 import { openBrowser, type Visit } from "./browser.ts";
 import { ALL_TEXTS, PLAIN_TEXTS } from "./hostile-texts.ts";
+import { assertRubbishIsHarmless } from "./rubbish.ts";
 import { append, faultsOf, foreignTexts, visitAs } from "./signed-in.ts";
 
 let instance: TestInstance;
@@ -341,6 +342,12 @@ test("seals: each lock is read from the store, by version id", async () => {
   await assertHarmless(page);
   await assertQuiet();
   await close();
+});
+
+test("addresses full of rubbish, refusals full of it and words without an end do nothing and fit", async () => {
+  const visited = await open();
+  await assertRubbishIsHarmless(visited, instance);
+  await visited.close();
 });
 
 /** Each of these pages, once what it shows is there. */

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { networkInterfaces, type NetworkInterfaceInfo } from "node:os";
 import { after, before, test } from "node:test";
-import type { Browser } from "playwright-core";
+import type { Browser, Route } from "playwright-core";
 import { readTokenIdentities } from "../../scripts/parts/identity.ts";
 import { Operator, readOperator } from "../../scripts/parts/operator.ts";
 import { linkTo } from "../../scripts/parts/page-link.ts";
@@ -55,7 +55,7 @@ test("the printed link opens the page signed in, once, and leaves no secret behi
 
 test("without a link a token signs in, and signing out signs out", async () => {
   const { url, tokens } = instance;
-  const { page, close, assertQuiet } = await visit(browser, url);
+  const { page, context, close, assertQuiet } = await visit(browser, url);
   await page.goto(`${url}/audits`);
   await page.getByLabel("Token").fill(tokens.demo);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -63,6 +63,53 @@ test("without a link a token signs in, and signing out signs out", async () => {
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByRole("heading", { name: "Sign in" }).waitFor();
   await assertQuiet();
+  // A session that ends in the middle leads to the form, and from there back to where one was.
+  await page.getByLabel("Token").fill(tokens.demo);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
+  await context.clearCookies();
+  await page.getByRole("button", { name: "Audit demo now" }).click();
+  await page.getByLabel("Token").fill(tokens.demo);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Runs" }).waitFor();
+  await close();
+});
+
+test("what is away is said, and what still holds; a clock that is a day off tells no wrong times", async () => {
+  const { page, faults, close } = await open("/");
+  await page.getByText("No entries yet").waitFor();
+  const refuse = (code: string) => (route: Route) =>
+    route.fulfill({ status: 503, json: { code, detail: "away", request_id: "r" } });
+  await page.route("**/v1/**", refuse("index_unavailable"));
+  await page.reload();
+  await page.getByText("Nobody is signed in yet").waitFor();
+  await page.unroute("**/v1/**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("No entries yet").waitFor();
+  await page.route(/v1\/(?!session)/, refuse("index_unavailable"));
+  for (const name of ["Entries", "Seals", "Audits"]) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.getByText("What is sealed lies in the vault all the same").waitFor();
+    assert.equal(await page.locator(".badge.good").count(), 0);
+  }
+  await page.unrouteAll();
+  // A server that says nothing: after some seconds that is said, and nothing jumps.
+  await page.route("**/v1/logs/demo", () => {});
+  await page.goto(instance.url);
+  await page.getByText("Loading: the server takes its time…").waitFor();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+
+  await page.clock.setSystemTime(Date.now() - 24 * 3_600_000);
+  await page.reload();
+  await page.getByText("This browser’s clock is 1 day behind the server’s.").waitFor();
+  await page
+    .getByText(/Z \(.*(?:second|minute)s? ago\)|just now/)
+    .first()
+    .waitFor();
+  assert.deepEqual(
+    faults.filter((fault) => !fault.includes("status of 503")),
+    [],
+  );
   await close();
 });
 

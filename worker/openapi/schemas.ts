@@ -223,6 +223,7 @@ export const SCHEMAS = {
     ...{ from: COUNT, to: COUNT, hashes: listOf(ROOT), from_root: ROOT, to_root: ROOT },
   }),
   Session: objectWith({
+    now: STRING,
     signed_in: BOOLEAN,
     expires_at: { type: ["string", "null"] },
     tokens: listOf({ type: "object" }),

@@ -9,7 +9,7 @@ import { announcement } from "./state/announce.ts";
 import { useKeys } from "./state/keys.ts";
 import { go, hrefOf, view, type View } from "./state/place.ts";
 import { currentLog, loadSession, session, sessionProblem, startSession } from "./state/session.ts";
-import { toggleZone } from "./state/time.ts";
+import { clockWords, toggleZone } from "./state/time.ts";
 import { Access } from "./views/access.tsx";
 import { Audits } from "./views/audits.tsx";
 import { Entries } from "./views/entries.tsx";
@@ -48,6 +48,11 @@ function Page() {
         <p class="insecure" role="note">
           Not HTTPS: anyone on the way can read and change this page. Use it only on a network that
           you trust.
+        </p>
+      )}
+      {clockWords.value !== null && (
+        <p class="insecure" role="note">
+          {clockWords.value}
         </p>
       )}
       <TopBar showKeys={() => setHasKeys(true)} />

@@ -93,6 +93,7 @@ async function answerSession(
     roles: ROLES.filter((role) => askers.some((asker) => may(asker, [role], name))),
   }));
   const body = {
+    now: formatTimeMs(services.nowMs()),
     signed_in: askers.length > 0,
     expires_at: endsAtMs === null ? null : formatTimeMs(endsAtMs),
     tokens: askers.map(({ tokenId, roles, logs, expiresAt }) => ({

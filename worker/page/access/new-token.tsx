@@ -4,6 +4,7 @@ import { Failed } from "../parts/states.tsx";
 import { useAction } from "../state/action.ts";
 import { send } from "../state/api.ts";
 import { currentLog, type Role } from "../state/session.ts";
+import { serverNowMs } from "../state/time.ts";
 import type { MadeToken } from "./tokens.tsx";
 
 const ROLES: readonly (readonly [role: Role, may: string])[] = [
@@ -39,7 +40,7 @@ export function NewToken({
         networks: list("networks"),
         description: text("description"),
         expires_at:
-          days === "never" ? null : new Date(Date.now() + Number(days) * DAY_MS).toISOString(),
+          days === "never" ? null : new Date(serverNowMs() + Number(days) * DAY_MS).toISOString(),
       });
       show(made);
     });

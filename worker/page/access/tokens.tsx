@@ -1,13 +1,11 @@
 /** Tokens that one may manage: making one (shown once), rotating and revoking. */
-import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Badge, type Tone } from "../parts/badge.tsx";
-import { Copy } from "../parts/copy.tsx";
-import { Dialog, DialogEnd } from "../parts/dialog.tsx";
-import { Empty, Failed, Panel, Pending } from "../parts/states.tsx";
+import { Confirm } from "../parts/confirm.tsx";
+import { ShownOnce } from "../parts/shown-once.tsx";
+import { Empty, Panel, Pending } from "../parts/states.tsx";
 import { Row, Table, type Column } from "../parts/table.tsx";
 import { Foreign, Time } from "../parts/text.tsx";
-import { useAction, type Action } from "../state/action.ts";
 import { send } from "../state/api.ts";
 import { useJson } from "../state/load.ts";
 import { session, type Role } from "../state/session.ts";
@@ -77,7 +75,17 @@ export function Tokens() {
         </Table>
       )}
       {isMaking && <NewToken close={() => setMaking(false)} show={show} />}
-      {made !== null && <Shown made={made} close={() => setMade(null)} />}
+      {made !== null && (
+        <ShownOnce what="token" secret={made.token} close={() => setMade(null)}>
+          <p>It is shown this once: only its hash is kept. Whoever has it has its rights.</p>
+          {made.approval !== undefined && (
+            <p class="note warn">
+              It works once another administrator has approved it (approval{" "}
+              <code>{made.approval.id}</code>).
+            </p>
+          )}
+        </ShownOnce>
+      )}
     </Panel>
   );
 }
@@ -92,21 +100,18 @@ function TokenRow({
   readonly show: (made: MadeToken) => void;
 }) {
   const [asks, setAsks] = useState<"revoke" | "rotate" | null>(null);
-  const action = useAction();
   const close = () => setAsks(null);
   const isOwn = session.value?.tokens.some(({ id }) => id === token.id) ?? false;
-  const revoke = () =>
-    action.run(async () => {
-      await send("DELETE", `/v1/tokens/${token.id}`);
-      close();
-      reload();
-    }, "Revoked");
-  const rotate = () =>
-    action.run(async () => {
-      const made = await send<MadeToken>("POST", `/v1/tokens/${token.id}/rotate`, {});
-      close();
-      show(made);
-    });
+  const revoke = async () => {
+    await send("DELETE", `/v1/tokens/${token.id}`);
+    close();
+    reload();
+  };
+  const rotate = async () => {
+    const made = await send<MadeToken>("POST", `/v1/tokens/${token.id}/rotate`, {});
+    close();
+    show(made);
+  };
   const isOver = token.state === "revoked" || token.state === "expired";
   return (
     <Row
@@ -151,91 +156,33 @@ function TokenRow({
             </span>
           )}
           {asks === "revoke" && (
-            <Ask
+            <Confirm
+              title={`Revoke ${token.id}?`}
               does="Revoke"
-              token={token}
               kind="danger"
               failed="Not revoked: the token is still valid"
-              action={action}
               run={revoke}
               close={close}
             >
               It stops working within a second, for everybody who uses it, and for good.
               {isOwn && " Your session loses what it may do by this token."}
-            </Ask>
+            </Confirm>
           )}
           {asks === "rotate" && (
-            <Ask
+            <Confirm
+              title={`Rotate ${token.id}?`}
               does="Rotate"
-              token={token}
               kind="main"
               failed="Nothing was made"
-              action={action}
               run={rotate}
               close={close}
             >
               A new token with the same rights is made and shown once. The old one works for a day
               more.
-            </Ask>
+            </Confirm>
           )}
         </>,
       ]}
     />
-  );
-}
-
-/** Asks before a token is revoked or rotated, and says why that failed. */
-function Ask({
-  does,
-  token,
-  kind,
-  failed,
-  action,
-  run,
-  close,
-  children,
-}: {
-  readonly does: string;
-  readonly token: TokenFact;
-  readonly kind: "main" | "danger";
-  readonly failed: string;
-  readonly action: Action;
-  readonly run: () => Promise<boolean>;
-  readonly close: () => void;
-  readonly children: ComponentChildren;
-}) {
-  return (
-    <Dialog title={`${does} ${token.id}?`} close={close}>
-      <p>{children}</p>
-      <Failed problem={action.problem} what={failed} />
-      <DialogEnd close={close}>
-        <button type="button" class={kind} disabled={action.isBusy} onClick={() => void run()}>
-          {does}
-        </button>
-      </DialogEnd>
-    </Dialog>
-  );
-}
-
-function Shown({ made, close }: { readonly made: MadeToken; readonly close: () => void }) {
-  return (
-    <Dialog title="The new token" close={close}>
-      <p>It is shown this once: only its hash is kept. Whoever has it has its rights.</p>
-      {made.approval !== undefined && (
-        <p class="note warn">
-          It works once another administrator has approved it (approval{" "}
-          <code>{made.approval.id}</code>).
-        </p>
-      )}
-      <p class="secret">
-        <code>{made.token}</code>
-      </p>
-      <p class="row end">
-        <Copy text={made.token} what="Copy the token" />
-        <button type="button" class="main" onClick={close}>
-          Done
-        </button>
-      </p>
-    </Dialog>
   );
 }

@@ -46,8 +46,8 @@ export function viewOf(path: string): View {
   const name = decode(log);
   if (rest === "") return { name: "entries", log: name, seq: null };
   if (rest === "/seals") return { name: "seals", log: name };
-  const seq = /^\/entries\/(0|[1-9][0-9]{0,15})$/.exec(rest)?.[1];
-  return seq === undefined ? { name: "unknown" } : { name: "entries", log: name, seq: Number(seq) };
+  const seq = Number(/^\/entries\/(0|[1-9][0-9]{0,15})$/.exec(rest)?.[1]);
+  return Number.isSafeInteger(seq) ? { name: "entries", log: name, seq } : { name: "unknown" };
 }
 
 export function pathOf(to: View): string {

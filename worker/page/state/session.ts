@@ -6,10 +6,13 @@ import { computed, signal } from "@preact/signals";
 import { ApiProblem, getJson, send, whenSignedOut } from "./api.ts";
 import { kept, keep } from "./kept.ts";
 import { query, setQuery, view } from "./place.ts";
+import { setServerNow } from "./time.ts";
 
 export type Role = "writer" | "reader" | "auditor" | "admin";
 
 export interface SessionAnswer {
+  /** The server's clock. */
+  readonly now: string;
   readonly signed_in: boolean;
   readonly expires_at: string | null;
   readonly tokens: readonly {
@@ -68,8 +71,7 @@ whenSignedOut(() => void loadSession());
 /** Asks who one is. */
 export async function loadSession(): Promise<void> {
   try {
-    session.value = await getJson<SessionAnswer>("/v1/session");
-    sessionProblem.value = null;
+    take(await getJson<SessionAnswer>("/v1/session"));
   } catch (error) {
     sessionProblem.value = problemOf(error);
   }
@@ -92,13 +94,18 @@ export async function signIn(
   with_: { readonly link: string } | { readonly token: string },
 ): Promise<boolean> {
   try {
-    session.value = await send<SessionAnswer>("POST", "/v1/session", with_);
-    sessionProblem.value = null;
+    take(await send<SessionAnswer>("POST", "/v1/session", with_));
     return true;
   } catch (error) {
     sessionProblem.value = problemOf(error);
     return false;
   }
+}
+
+function take(answer: SessionAnswer): void {
+  setServerNow(answer.now);
+  session.value = answer;
+  sessionProblem.value = null;
 }
 
 const problemOf = (error: unknown): ApiProblem =>

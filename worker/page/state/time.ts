@@ -2,12 +2,31 @@
  * Times and numbers as people read them. Times are absolute, in UTC unless one chose otherwise, with the zone beside each;
  * `u` toggles, and the choice stands in the address so that two people look at the same hours.
  */
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { query, setQuery } from "./place.ts";
 
 export type Zone = "utc" | "local";
 
 export const zone = computed((): Zone => (query.value.get("tz") === "local" ? "local" : "utc"));
+
+/** How far the server's clock is ahead of this browser's, told at the session's start. What is nearer than a minute is on its way. */
+const serverAheadMs = signal(0);
+const CLOCK_SLACK_MS = 60_000;
+
+export function setServerNow(now: string): void {
+  const aheadMs = Date.parse(now) - Date.now();
+  serverAheadMs.value = Math.abs(aheadMs) < CLOCK_SLACK_MS ? 0 : aheadMs;
+}
+
+/** Now, by the server's clock: its times are told against it. */
+export const serverNowMs = (): number => Date.now() + serverAheadMs.value;
+
+/** What to say where the two clocks differ. */
+export const clockWords = computed((): string | null => {
+  const { value: aheadMs } = serverAheadMs;
+  if (aheadMs === 0) return null;
+  return `This browser’s clock is ${formatSpan(aheadMs)} ${aheadMs > 0 ? "behind" : "ahead of"} the server’s.`;
+});
 
 export function toggleZone(): void {
   setQuery({ tz: zone.value === "utc" ? "local" : null }, true);
@@ -56,7 +75,7 @@ export function formatSpan(ms: number): string {
 }
 
 /** `3 minutes ago`, `in 7 years`, `just now`. */
-export function formatRelative(time: string | number, nowMs = Date.now()): string {
+export function formatRelative(time: string | number, nowMs = serverNowMs()): string {
   const ms = new Date(time).getTime() - nowMs;
   if (Math.abs(ms) < 1_000) return "just now";
   return ms < 0 ? `${formatSpan(ms)} ago` : `in ${formatSpan(ms)}`;

@@ -66,11 +66,13 @@ export function Audits() {
           </Empty>
         )}
         {value !== null && value.length > 0 && (
-          <Table kind="cards runs" columns={COLUMNS}>
-            {value.map((audit) => (
-              <Run audit={audit} key={audit.id} />
-            ))}
-          </Table>
+          <div class="scroll">
+            <Table kind="cards runs" columns={COLUMNS}>
+              {value.map((audit) => (
+                <Run audit={audit} key={audit.id} />
+              ))}
+            </Table>
+          </div>
         )}
       </Panel>
       <p class="muted">

@@ -88,9 +88,9 @@ function Body({ log, seq, shown, seals, total }: BodyProps) {
     return (
       <>
         <Failed problem={page.problem} what={what} retry={page.reload} />
-        {hasFilter() && (
+        {(hasFilter() || query.value.has("cursor")) && (
           <button type="button" onClick={clearFilter}>
-            Clear the filter
+            Show all entries
           </button>
         )}
       </>

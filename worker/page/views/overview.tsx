@@ -18,7 +18,7 @@ import { listAudits, openFindings } from "../state/guard.ts";
 import { useJson, useLoad } from "../state/load.ts";
 import { hrefOf, query } from "../state/place.ts";
 import { currentLog, may, roles } from "../state/session.ts";
-import { zone, zoneName } from "../state/time.ts";
+import { serverNowMs, zone, zoneName } from "../state/time.ts";
 
 const LOOK_MS = 10_000;
 const GUARD_LOOK_MS = 20_000;
@@ -101,7 +101,7 @@ function OverTime({ log, size }: { readonly log: string; readonly size: number }
   const last = presetMs(query.value.get("last"));
   const key = `${log} ${size} ${range.since} ${range.until} ${last}`;
   const stats = useLoad(key, (signal) => {
-    const since = last === null ? range.since : new Date(Date.now() - last).toISOString();
+    const since = last === null ? range.since : new Date(serverNowMs() - last).toISOString();
     const conditions = new URLSearchParams();
     if (since !== null) conditions.set("since", since);
     if (range.until !== null) conditions.set("until", range.until);
