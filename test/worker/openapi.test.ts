@@ -100,9 +100,48 @@ test("answers are what it says: status, type and shape, refusals too", async () 
       const type = answer.headers.get("content-type")!;
       const media = said.content?.[type];
       assert.ok(media, `${what}: ${type}`);
-      if (media.schema) assertValid(media.schema, await answer.json(), what);
+      if (media.schema)
+        for (const value of await valuesOf(answer)) assertValid(media.schema, value, what);
     }
   }
+});
+
+/** The lines of NDJSON; otherwise the whole. */
+async function valuesOf(answer: Response): Promise<unknown[]> {
+  if (answer.headers.get("content-type") !== "application/x-ndjson") return [await answer.json()];
+  const lines = (await answer.text()).trimEnd().split("\n");
+  return lines.map((line) => JSON.parse(line) as unknown);
+}
+
+test("what is taken home is what it says: a proof, an export's lines in each form", async () => {
+  const fake = await makeFake();
+  const writer = fake.token(["writer"]);
+  const auditor = fake.token(["auditor"]);
+  const body = [event("a"), event("b"), event("a")];
+  await fake.ask("POST", `/v1/logs/${LOG}/entries`, { token: writer, body });
+  await fake.ledger.seal(LOG);
+  const schema = (name: string) => ({ $ref: `#/components/schemas/${name}` });
+  for (const [query, count] of [
+    ["", 5],
+    ["action=a", 4],
+    ["format=ocsf", 4],
+  ] as const) {
+    const answer = await fake.ask("GET", `/v1/logs/${LOG}/export?${query}`, { token: auditor });
+    const lines = await valuesOf(answer);
+    assert.equal(lines.length, count);
+    for (const line of lines) assertValid(schema("ExportLine"), line, query);
+  }
+  const isLine = ajv.compile({ $ref: "api#/components/schemas/ExportLine" });
+  for (const line of [{}, { after: 0, more: 1 }, { seq: 0 }, { class_uid: 6003 }]) {
+    assert.equal(isLine(line), false, JSON.stringify(line));
+  }
+  await fake.ask("POST", `/v1/logs/${LOG}/entries`, { token: writer, body });
+  const path = `/v1/logs/${LOG}/entries?action=a&prove=true`;
+  const { proof } = (await (await fake.ask("GET", path, { token: auditor })).json()) as {
+    proof: { tail: { lines: string[] } };
+  };
+  assertValid(schema("AnswerProof"), proof, "proof");
+  assert.equal(proof.tail.lines.length, 3);
 });
 
 function refusalOf({ responses }: Operation, status: number) {

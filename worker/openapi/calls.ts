@@ -33,11 +33,15 @@ const JSON_TYPE = "application/json";
 const json = (schema: Schema): Content => ({ [JSON_TYPE]: schema });
 const page = (name: string, items: Schema, more: Readonly<Record<string, Schema>> = {}): Schema =>
   objectWith({ [name]: listOf(items), next_cursor: { type: ["string", "null"] }, ...more });
-/** With a filter it says how far the search has looked. */
+/** With a filter it says how far the search has looked; with `prove`, what it can be held against. */
 const ENTRIES = page("entries", ref("Entry"));
 const FOUND: Schema = {
   ...ENTRIES,
-  properties: { ...(ENTRIES["properties"] as Schema), searched_to: { type: "integer" } },
+  properties: {
+    ...(ENTRIES["properties"] as Schema),
+    searched_to: { type: "integer" },
+    proof: ref("AnswerProof"),
+  },
 };
 const TEXT: Content = { [TEXT_TYPE]: null };
 
@@ -56,7 +60,7 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
   "GET /v1/logs/:log/entries": {
     id: "listEntries",
     summary:
-      "Entries, all or those that a filter asks for, newest first; without a filter and with Accept: application/x-ndjson a stream of exact lines",
+      "Entries, all or those that a filter asks for, newest first; with a filter and prove=true also a proof, by which whoever can read the sealed batches sees whether none was left out (FORMAT §10); without a filter and with Accept: application/x-ndjson a stream of exact lines",
     answers: { 200: { ...json(FOUND), [NDJSON_TYPE]: null } },
   },
   "GET /v1/entries": {
@@ -92,8 +96,8 @@ export const CALLS: Readonly<Record<string, CallDescription>> = {
   "GET /v1/logs/:log/export": {
     id: "exportEntries",
     summary:
-      "What a filter asks for, of the sealed part, to be taken home: as evidence (jsonl), as a table (csv), as OCSF events (ocsf)",
-    answers: { 200: { [NDJSON_TYPE]: null, "text/csv": null } },
+      "What a filter asks for, of the sealed part, to be taken home: as evidence (jsonl), as a table (csv), as OCSF events (ocsf). One that broke off goes on with `from` one beyond its last seq and the `to` of the header Indelible-To",
+    answers: { 200: { [NDJSON_TYPE]: ref("ExportLine"), "text/csv": ref("ExportTable") } },
   },
   "GET /v1/logs/:log/seals": {
     id: "listSeals",

@@ -18,6 +18,7 @@ import { isPattern } from "../../storage/token-rules.ts";
 import { CHANNEL_FORMATS } from "../../storage/alerts/channel.ts";
 import { PROBLEMS } from "../problem.ts";
 import { APPROVAL_STATES } from "../routes/approvals.ts";
+import { ANSWER_PROOF, EXPORT_LINE, EXPORT_TABLE } from "./taken-home.ts";
 
 export type Schema = Readonly<Record<string, unknown>>;
 
@@ -200,6 +201,9 @@ export const SCHEMAS = {
   }),
   Entry: objectWith({ seq: COUNT, hash: HASH, sealed: BOOLEAN, entry: ANY_OBJECT }),
   Stats: STATS,
+  AnswerProof: ANSWER_PROOF,
+  ExportLine: EXPORT_LINE,
+  ExportTable: EXPORT_TABLE,
   Seal: SEAL,
   SealLock: SEAL_LOCK,
   Log: LOG,
