@@ -60,6 +60,7 @@ async function door(): Promise<Door> {
   source.sets.set(OTHER_ISSUER, { keys: [otherEc.publicJwk], fetchedAtMs: 1 });
   const issuers = new Map(parseIssuers(CONFIGURED, false).map((each) => [each.issuer, each]));
   const clock = { nowMs: Date.now() };
+  doorMs = clock.nowMs;
   const fake = await makeFake({
     signIn: new SignIn(issuers, new SignInMemory(), source),
     nowMs: () => clock.nowMs,
@@ -73,7 +74,9 @@ interface Made {
   readonly claims?: Record<string, unknown>;
 }
 
-const seconds = (fromNow: number): number => Math.floor(Date.now() / 1000) + fromNow;
+/** What time it is for the last door, whose clock stands still however long the making of keys takes. */
+let doorMs = Date.now();
+const seconds = (fromNow: number): number => Math.floor(doorMs / 1000) + fromNow;
 
 /** A token that is right but for what is said; a claim that is `undefined` is left out. */
 async function token({ key = ec, header = {}, claims = {} }: Made = {}): Promise<string> {
@@ -239,7 +242,9 @@ test("every wrong token is one and the same 401, and its reason reaches the oper
   const answers = new Set<string>();
   for (const [what, [bearer, reason]] of Object.entries(cases)) {
     at.reported.length = 0;
-    const problem = await problemIn(await append(at, bearer));
+    const answer = await append(at, bearer);
+    assert.equal(answer.status, 401, `${what}: ${bearer}`);
+    const problem = await problemIn(answer);
     assert.equal(problem.code, "unauthenticated", what);
     const { request_id: _, ...rest } = problem as unknown as Record<string, unknown>;
     answers.add(JSON.stringify(rest));
