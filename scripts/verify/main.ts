@@ -1,9 +1,6 @@
 /**
- * `npm run verify -- [DIR | --s3] [--vkey FILE]… [--checkpoint FILE]… [--log NAME] [--json]`: whether what lies in the
- * vault, and what the index says, is what was signed. Exit code 0: it holds, 1: there are findings, 2: it
- * could not be looked at. Progress goes to standard error. `npm run verify -- export FILE… [DIR | --s3 | URL]`: the same of what was taken
- * home; `-- search URL | FILE… [DIR | --s3 | URL]`: whether a search has every hit that the sealed batches hold. An instance is read with the
- * token in `INDELIBLE_TOKEN`.
+ * `npm run verify` (`scripts/verify.ts` says what it takes): reads what is asked, finds keys and sources, and lets the
+ * verifier of `storage/flow` look.
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";
