@@ -5,7 +5,11 @@
 import * as v from "valibot";
 import { isJsonObject, parseJson, type Json } from "../storage/log/json.ts";
 import { pointerStep, type ErrorPlace } from "../storage/log/errors.ts";
-import { DESCRIPTION_CHARS_MAX } from "../storage/token-rules.ts";
+import {
+  DESCRIPTION_CHARS_MAX,
+  OVERLAP_SECONDS,
+  OVERLAP_SECONDS_MAX,
+} from "../storage/token-rules.ts";
 import { ADMIN_BODY_BYTES_MAX, readBody } from "./body.ts";
 import { bodyType } from "./media.ts";
 import { invalidRequest, ProblemError } from "./problem.ts";
@@ -16,6 +20,19 @@ const DESCRIPTION = `a text of at most ${DESCRIPTION_CHARS_MAX} characters`;
 export const Description = v.pipe(
   v.string(DESCRIPTION),
   v.maxLength(DESCRIPTION_CHARS_MAX, DESCRIPTION),
+);
+
+const OVERLAP = `whole seconds from 0 to ${OVERLAP_SECONDS_MAX} (30 days)`;
+
+/** How long an old token or secret goes on beside the one that takes its place. */
+export const OverlapSeconds = v.optional(
+  v.pipe(
+    v.number(OVERLAP),
+    v.integer(OVERLAP),
+    v.minValue(0, OVERLAP),
+    v.maxValue(OVERLAP_SECONDS_MAX, OVERLAP),
+  ),
+  OVERLAP_SECONDS,
 );
 
 /** The body, if it has the shape. Throws `unsupported_media_type`, `invalid_json` or `invalid_request`. */

@@ -4,8 +4,6 @@ import { isNetwork } from "../storage/networks.ts";
 import {
   expiryOf,
   isPattern,
-  OVERLAP_SECONDS,
-  OVERLAP_SECONDS_MAX,
   TOKEN_LOGS_MAX,
   TOKEN_NETWORKS_MAX,
   TOKEN_ROLES,
@@ -13,7 +11,7 @@ import {
 } from "../storage/token-rules.ts";
 import type { TokenStatus } from "./ledger-api.ts";
 import { invalidRequest } from "./problem.ts";
-import { Description } from "./shape.ts";
+import { Description, OverlapSeconds } from "./shape.ts";
 
 const ROLE = `one of: ${TOKEN_ROLES.join(", ")}`;
 const ROLES_RULE = "a list of one to four different roles";
@@ -22,7 +20,6 @@ const PATTERN = "a log's name, or the beginning of one and a *; names with a lea
 const NETWORK = "a network like 192.0.2.0/24 or 2001:db8::/32";
 const NETWORKS_RULE = `a list of at most ${TOKEN_NETWORKS_MAX} networks`;
 const EXPIRY = "a point in time like 2027-01-31T00:00:00Z, or null for never";
-const OVERLAP = `whole seconds from 0 to ${OVERLAP_SECONDS_MAX} (30 days)`;
 
 /** Left out and `null` are not the same: 90 days, and never. */
 const ExpiresAt = v.optional(v.nullable(v.string(EXPIRY)));
@@ -52,15 +49,7 @@ export const NewTokenShape = v.strictObject({
 
 export const RotationShape = v.strictObject({
   expires_at: ExpiresAt,
-  overlap_seconds: v.optional(
-    v.pipe(
-      v.number(OVERLAP),
-      v.integer(OVERLAP),
-      v.minValue(0, OVERLAP),
-      v.maxValue(OVERLAP_SECONDS_MAX, OVERLAP),
-    ),
-    OVERLAP_SECONDS,
-  ),
+  overlap_seconds: OverlapSeconds,
 });
 
 function areDifferent(values: readonly string[]): boolean {

@@ -1,9 +1,8 @@
 /** The bodies of calls about webhooks, and webhooks and deliveries as answers show them. */
 import * as v from "valibot";
 import { WEBHOOK_FORMATS } from "../storage/alerts/webhook.ts";
-import { OVERLAP_SECONDS, OVERLAP_SECONDS_MAX } from "../storage/token-rules.ts";
 import type { ChannelStatus, DeliveryStatus } from "./alerts/api.ts";
-import { Description } from "./shape.ts";
+import { Description, OverlapSeconds } from "./shape.ts";
 
 /** `storage/outgoing.ts` takes no longer one. */
 const URL_CHARS_MAX = 2_000;
@@ -11,7 +10,6 @@ const URL = `an https address of at most ${URL_CHARS_MAX} characters`;
 const KEY = "a routing key: 32 letters and digits";
 const FORMAT = `one of: ${WEBHOOK_FORMATS.join(", ")}`;
 const SEVERITY = "warning (all alerts) or critical";
-const OVERLAP = `whole seconds from 0 to ${OVERLAP_SECONDS_MAX} (30 days)`;
 const NUMBERS_MAX = 500;
 const NUMBERS = `a list of 1 to ${NUMBERS_MAX} numbers of deliveries`;
 
@@ -36,15 +34,7 @@ export const WebhookPatchShape = v.strictObject({
 });
 
 export const WebhookRotationShape = v.strictObject({
-  overlap_seconds: v.optional(
-    v.pipe(
-      v.number(OVERLAP),
-      v.integer(OVERLAP),
-      v.minValue(0, OVERLAP),
-      v.maxValue(OVERLAP_SECONDS_MAX, OVERLAP),
-    ),
-    OVERLAP_SECONDS,
-  ),
+  overlap_seconds: OverlapSeconds,
 });
 
 export const RedeliveryShape = v.strictObject({
