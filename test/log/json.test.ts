@@ -1,13 +1,18 @@
 /** Strict JSON: properties of the canonical form, places in refusals, and a canonicaliser of other people's beside ours. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import canonicalize from "canonicalize";
 import fc from "fast-check";
 import { encodeUtf8 } from "../../storage/log/bytes.ts";
 import { LogError } from "../../storage/log/errors.ts";
-import { DEPTH_MAX, encodeJson, parseJson, type Json } from "../../storage/log/json.ts";
+import { DEPTH_MAX, encodeJson, parseJson, readJson, type Json } from "../../storage/log/json.ts";
 import { json } from "./json-values.ts";
 import { property } from "./property.ts";
+
+const VECTORS = JSON.parse(
+  readFileSync(new URL("../vectors/canonical.json", import.meta.url), "utf8"),
+) as { readonly refused: readonly { readonly text: string }[] };
 
 const any = fc.json({ maxDepth: 6, stringUnit: "binary" });
 
@@ -23,6 +28,53 @@ property("other spellings of a value have the same canonical form", json, (value
   const escaped = spelled.replaceAll(/[^\x20-\x7e\t\n]/g, (char) => `\\u${hex4(char)}`);
   assert.equal(encodeJson(parseJson(spelled)), once);
   assert.equal(encodeJson(parseJson(escaped)), once);
+});
+
+/** The text, where writing again what was read of it gives the same. */
+const canonicalBy = (read: (text: string) => Json, input: string): string | null => {
+  try {
+    return encodeJson(read(input)) === input ? input : null;
+  } catch (error) {
+    assert.ok(error instanceof LogError && error.code === "invalid_json", String(error));
+    return null;
+  }
+};
+const assertSame = (input: string): void =>
+  assert.equal(
+    canonicalBy((text) => readJson(text, DEPTH_MAX), input),
+    canonicalBy(parseJson, input),
+    input.slice(0, 200),
+  );
+
+property(
+  "the engine's reader and the strict one find the same texts canonical",
+  fc.tuple(json, any, fc.nat(), fc.constantFrom(...'{}[]",:0-+.eE\\/u tfn\u0000\ud800\ufeff')),
+  ([value, input, at, char]) => {
+    const once = encodeJson(value);
+    const place = at % (once.length + 1);
+    for (const text of [
+      once,
+      input,
+      once.slice(0, place) + char + once.slice(place),
+      once.slice(0, place) + char + once.slice(place + 1),
+      once.slice(0, place) + once.slice(place + 1),
+    ]) {
+      assertSame(text);
+    }
+  },
+);
+
+test("what must be refused is not canonical for the engine's reader either", () => {
+  const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
+  const texts = VECTORS.refused.map(({ text }) => text);
+  for (const text of [...texts, deep(DEPTH_MAX), deep(DEPTH_MAX + 1), deep(60_000)]) {
+    assertSame(text);
+  }
+  for (const text of texts)
+    assert.equal(
+      canonicalBy((one) => readJson(one, 32), text),
+      null,
+    );
 });
 
 const hex4 = (char: string) => char.charCodeAt(0).toString(16).padStart(4, "0");
