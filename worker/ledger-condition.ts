@@ -43,6 +43,7 @@ export async function ledgerCondition(
       const place = { log, object: "the index" };
       return newFinding("log_unknown", place, "a log that _system names", "a head of another one");
     }),
+    ...states.flatMap(({ falseId }) => falseId ?? []),
     ...states.flatMap(({ frozen, unsealable }) => frozen ?? unsealable ?? []),
     ...states.flatMap((state) => tooOld(state, nowMs, sealSeconds) ?? []),
     ...states.flatMap((state) => aheadOfClock(state, nowMs) ?? []).slice(0, 1),

@@ -59,6 +59,8 @@ export interface PlanContext {
   head(job: AppendJob): IndexHead;
   /** Records of ids that the index knows and whose life has not ended, by `eventKeyText`. */
   readonly known: ReadonlyMap<string, EventRecord>;
+  /** Of those, the ones for which there is no such entry; none unless given. */
+  readonly untrue?: ReadonlySet<string>;
 }
 
 export interface Plan {
@@ -170,6 +172,7 @@ class Planner {
       if (event.id === null) return { kind: "new" };
       const digest = toHex(this.#context.sha256(encodeUtf8(event.text)));
       const key = eventKeyText({ log: job.log, by: job.by, id: event.id });
+      if (this.#context.untrue?.has(key) === true) throw untrueRecord(event.id);
       const earlier = own.get(key) ?? this.#records.get(key);
       if (earlier === undefined) {
         own.set(key, { digest, index });
@@ -262,6 +265,11 @@ type Draft =
   | { kind: "new"; id: string; key: string; digest: string }
   | { kind: "repeated"; index: number }
   | { kind: "known"; record: EventRecord };
+
+function untrueRecord(id: string): Refusal {
+  const detail = `the index's record of the id ${JSON.stringify(id)} names an entry that is not this one; nothing was written`;
+  return new Refusal("entry_altered", detail);
+}
 
 function idConflict(id: string, index: number): Refusal {
   const detail = `the id ${JSON.stringify(id)} was used for another event`;

@@ -4,6 +4,7 @@
  * more waits than it holds, the fair queue says.
  */
 import { logOrigin, receiptKeyName, signCheckpoint } from "../log/checkpoint.ts";
+import type { Finding } from "../log/findings.ts";
 import { IndexError, type ChunkCommit, type EventKey, type EventRecord } from "../ports.ts";
 import {
   eventKeyText,
@@ -13,10 +14,12 @@ import {
   type AppendJob,
   type Placed,
   type Plan,
+  type PlanContext,
 } from "./append.ts";
 import { treeAt } from "./chunk.ts";
 import { commitSurely, sleep } from "./commit.ts";
 import { FairQueue } from "./fair-queue.ts";
+import { falseRecordFinding, falseRecords } from "./id-check.ts";
 import { Refusal } from "./refusal.ts";
 import { markBefore, type LogState, type Parts, type Settings } from "./state.ts";
 
@@ -147,8 +150,9 @@ export class Appender {
   async #group(group: readonly Waiting[]): Promise<void> {
     for (let tries = 0; tries < MOVED_TRIES_MAX; tries += 1) {
       const known = await this.#knownIds(group);
+      const untrue = await this.#untrue(group, known);
       const states = new Map<string, LogState>();
-      const plan = await this.#plan(group, known, states);
+      const plan = await this.#plan(group, { known, untrue }, states);
       // ★ Commit 1. A crash before: nothing happened, and nobody was told that it had. A crash after:
       // the entries are durable; who sends them again with their ids gets these places.
       const result =
@@ -206,7 +210,7 @@ export class Appender {
   /** Plans the group; `states` gets the state of each log that a job of it may append to. */
   async #plan(
     group: readonly Waiting[],
-    known: ReadonlyMap<string, EventRecord>,
+    ids: Pick<PlanContext, "known" | "untrue">,
     states: Map<string, LogState>,
   ): Promise<Plan> {
     const steps = planInSteps(
@@ -220,7 +224,7 @@ export class Appender {
           states.set(job.log, state);
           return state.head;
         },
-        known,
+        ...ids,
       },
     );
     for (;;) {
@@ -242,6 +246,31 @@ export class Appender {
     return new Map(
       records.filter(({ time }) => time >= cutoff).map((record) => [eventKeyText(record), record]),
     );
+  }
+
+  /** Whoever may write to the index could have put a record there: nobody is told that his event is there before it was seen. */
+  async #untrue(
+    group: readonly Waiting[],
+    known: ReadonlyMap<string, EventRecord>,
+  ): Promise<Set<string>> {
+    if (known.size === 0) return new Set();
+    const { index, sha256 } = this.#parts;
+    const wrong = await falseRecords(index, sha256, [...known.values()]);
+    for (const record of wrong) {
+      const finding = falseRecordFinding(record);
+      this.#parts.report("error", "a record of an id is not true", { ...finding });
+      this.#note(group.find(({ job: { log } }) => log === record.log)!.job, finding);
+    }
+    return new Set(wrong.map(eventKeyText));
+  }
+
+  /** For the guard. A log that takes no entry has said why. */
+  #note(job: AppendJob, finding: Finding): void {
+    try {
+      this.#hooks.state(job).falseId = finding;
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+    }
   }
 
   async #answer(

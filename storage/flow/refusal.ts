@@ -9,6 +9,7 @@ import { IndexError, VaultError } from "../ports.ts";
 export type RefusalCode =
   | "invalid_request"
   | "invalid_event"
+  | "entry_altered"
   | "entry_too_large"
   | "body_too_large"
   | "id_conflict"

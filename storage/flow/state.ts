@@ -42,6 +42,8 @@ export interface LogState {
   unmarkedBytes: number;
   /** Frozen: no entry is taken. */
   frozen: Finding | null;
+  /** A record of an id in the index that was not true, when it was last asked for. */
+  falseId: Finding | null;
   /** Entries go on, sealing does not. */
   unsealable: Finding | null;
   /** Ends in `log.recovered`, and takes no entry until that lies under lock. */
@@ -62,6 +64,7 @@ export function newState(name: string, head: IndexHead, sealed: SealedHead): Log
     marks: [],
     unmarkedBytes: 0,
     frozen: null,
+    falseId: null,
     unsealable: null,
     recovering: false,
     announced: false,

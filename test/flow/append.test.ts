@@ -1,5 +1,6 @@
 /** Appending (PROTOCOL §2): groups, ids, time, limits. The whole log is checked after every step. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import test from "node:test";
 import { ID_LIFE_MS, type NewEvent } from "../../storage/flow/append.ts";
 import { CHUNK_BYTES_MAX } from "../../storage/flow/chunk.ts";
@@ -224,4 +225,33 @@ void test("append: an index that stays away is said so, and nothing was written"
   one.gate.fault = once("index.none", "refuse");
   assert.deepEqual(seqs(await one.append("a", [world.event()])), [1]);
   await ended(world);
+});
+
+void test("append: a record of an id that somebody put beside the entries acknowledges nothing", async () => {
+  const world = new World({ logs: ["a"] });
+  const one = await world.start();
+  const [first, second, never] = ["i-1", "i-2", "i-3"].map((id) => world.event({ id }));
+  await one.append("a", [first!, second!]);
+  const records = world.index.store.events;
+  const [key, there] = [...records].find(([, { id }]) => id === "i-2")!;
+  const digest = createHash("sha256").update(never!.text).digest("hex");
+  // He knows the event that is to be lost, and points to an entry that is there, or to none.
+  for (const seq of [0, 1, 99]) {
+    const [record] = [...records.values()].filter((known) => known.seq === seq);
+    const forged = { ...there, id: "i-3", digest, seq, hash: record?.hash ?? there.hash };
+    records.set(key.replace("i-2", "i-3"), forged);
+    await assert.rejects(one.append("a", [never!]), { code: "entry_altered" });
+    const { falseId } = one.ledger.state("a")!;
+    assert.deepEqual([falseId?.first, falseId?.object], [seq, "table event_id"]);
+  }
+  const together = await Promise.allSettled([
+    one.append("a", [world.event()]),
+    one.append("a", [never!]),
+    one.append("a", [second!]),
+  ]);
+  assert.deepEqual(
+    together.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled"],
+    "others go on, and what is true is true",
+  );
 });
