@@ -28,6 +28,8 @@ export async function ledgerCondition(
 ): Promise<Finding[]> {
   // Whoever comes after a quiet minute does not have to wait until it is known which tokens hold.
   await ledger.current().catch(() => {});
+  // As the alarm does, which workerd can lose: what is due is not to wait for somebody to notice.
+  void ledger.sealer.runDue();
   const states = [...ledger.directory.logs.keys()].flatMap((log) => ledger.state(log) ?? []);
   const { back, names } = await lookAtHeads(parts.index, states);
   for (const { state, finding } of back) ledger.freeze(state, finding);

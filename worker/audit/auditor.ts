@@ -4,6 +4,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { Auditor as AuditorFlow } from "../../storage/flow/audit/auditor.ts";
+import { sleep } from "../../storage/flow/commit.ts";
 import type { AuditorStats, AuditScope } from "../../storage/flow/audit/types.ts";
 import { LibsqlIndex } from "../../storage/index/index.ts";
 import { MinioVault } from "../../storage/vault/vault.ts";
@@ -24,6 +25,8 @@ import { StorageGuardStore } from "./store.ts";
 const FIRST_ALARM_MS = 1_000;
 /** Between two slices, whatever the flow wishes: an alarm is written to disk each time. */
 const PAUSE_MS_MIN = 50;
+/** An alarm so late will not come: workerd can lose one that is moved at the moment in which it fires. */
+const LATE_MS = 3 * LOOK_MS;
 
 export class Auditor extends DurableObject<Env> implements AuditorApi, WebhooksHost {
   readonly #startedMs = Date.now();
@@ -33,6 +36,8 @@ export class Auditor extends DurableObject<Env> implements AuditorApi, WebhooksH
   /** A slice is under way; its end sets the alarm. */
   #running = false;
   #hurry = false;
+  /** When the last slice ended. */
+  #ranMs = Date.now();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -43,6 +48,16 @@ export class Auditor extends DurableObject<Env> implements AuditorApi, WebhooksH
         await ctx.storage.setAlarm(Date.now() + FIRST_ALARM_MS);
       }
     });
+    // On an edge it would keep this object from ever resting.
+    if (env.INDELIBLE_LISTEN !== undefined) void this.#watch();
+  }
+
+  /** A guard that waits for an alarm that was lost would guard nothing, and nobody would know. */
+  async #watch(): Promise<never> {
+    for (;;) {
+      await sleep(LOOK_MS);
+      if (!this.#running && Date.now() - this.#ranMs > LATE_MS) await this.alarm();
+    }
   }
 
   /** Never throws (an alarm that does is dropped after six tries), and always leaves the next one. */
@@ -57,6 +72,7 @@ export class Auditor extends DurableObject<Env> implements AuditorApi, WebhooksH
       report("warn", "the guard could not look", { reason: String(error) });
     }
     this.#running = false;
+    this.#ranMs = Date.now();
     await this.#wakeAt(this.#hurry ? 0 : nextMs);
   }
 
