@@ -183,12 +183,24 @@ function areLists(values: Json): values is Record<Field, string[]> {
 
 /** Every place is one of its list. */
 function isSound({ values, action, actor, outcome, targetCounts, targets }: Run): boolean {
-  const isWithin = (places: Uint16Array, max: number) => places.every((place) => place <= max);
   return (
-    isWithin(action, values.action.length) &&
-    isWithin(actor, values.actor.length) &&
-    isWithin(outcome, values.outcome.length) &&
-    isWithin(targets, values.target.length - 1) &&
-    targetCounts.reduce((sum, count) => sum + count, 0) === targets.length
+    largest(action) <= values.action.length &&
+    largest(actor) <= values.actor.length &&
+    largest(outcome) <= values.outcome.length &&
+    (targets.length === 0 || largest(targets) < values.target.length) &&
+    sum(targetCounts) === targets.length
   );
+}
+
+// Loops: a function for each of 40,000 numbers takes longer than all else.
+function largest(numbers: Uint16Array): number {
+  let largest = 0;
+  for (let at = 0; at < numbers.length; at++) if (numbers[at]! > largest) largest = numbers[at]!;
+  return largest;
+}
+
+function sum(numbers: Uint8Array): number {
+  let sum = 0;
+  for (let at = 0; at < numbers.length; at++) sum += numbers[at]!;
+  return sum;
 }
