@@ -124,3 +124,11 @@ function cutPlace({ pointer, detail }: ErrorPlace): ErrorPlace {
 function cut(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}…`;
 }
+
+/** Headers of what may come compressed: workerd and edges do it where an answer says so, piece by piece. A coding that is refused (`q=0`) is not given. */
+export function codingFor(request: Request): Headers {
+  const isTaken = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
+    request.headers.get("accept-encoding") ?? "",
+  );
+  return { vary: "Accept-Encoding", ...(isTaken ? { "content-encoding": "gzip" } : {}) };
+}

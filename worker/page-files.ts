@@ -2,7 +2,7 @@
  * The page: one shell for all its addresses, and files whose names hold their hash. The policy lets nothing in but scripts and
  * styles of this origin; text cannot become code (Trusted Types), whatever an entry holds.
  */
-import { answer, type Headers } from "./answer.ts";
+import { answer, codingFor, type Headers } from "./answer.ts";
 
 export interface PageFile {
   /** Content-Type. */
@@ -81,12 +81,4 @@ export function answerFile(
   if (file === undefined) return null;
   const headers = { ...GUARDED, "content-type": file.type, "cache-control": CACHE_FOREVER };
   return answer(requestId, 200, file.text, { ...headers, ...codingFor(request) });
-}
-
-/** workerd and edges compress what says that it is compressed. */
-function codingFor(request: Request): Headers {
-  const isTaken = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(
-    request.headers.get("accept-encoding") ?? "",
-  );
-  return { vary: "Accept-Encoding", ...(isTaken ? { "content-encoding": "gzip" } : {}) };
 }

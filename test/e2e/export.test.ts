@@ -241,6 +241,11 @@ test("the other formats end with their count, and each export is on record befor
   const before = await exported();
   const ocsf = await whole("format=ocsf&action=invoice.paid&to=30");
   const after = await exported();
+  const packed = await fetch(instance.url + path("format=csv&action=invoice.*&to=30"), {
+    headers: { authorization: `Bearer ${token()}`, "accept-encoding": "gzip" },
+  });
+  assert.equal(packed.headers.get("content-encoding"), "gzip");
+  assert.equal(await packed.text(), csv.replace(/^\ufeff/, ""));
   const events = ocsf
     .trimEnd()
     .split("\n")

@@ -12,7 +12,7 @@ import { formatExportLine } from "../../storage/log/export-jsonl.ts";
 import { FILTER_NAMES, type Filter } from "../../storage/log/filter.ts";
 import { InclusionProver } from "../../storage/log/prover.ts";
 import { formatReceiptOf } from "../../storage/log/receipt.ts";
-import { NDJSON_TYPE } from "../answer.ts";
+import { codingFor, NDJSON_TYPE } from "../answer.ts";
 import { logOf, principalOf, type Ask } from "../ask.ts";
 import { exportPieces, type ExportProgress, type ExportWriter } from "../exporting.ts";
 import { filterOf, givenFilter } from "../filter-query.ts";
@@ -69,6 +69,7 @@ export async function getExport(ask: Ask): Promise<Response> {
     "content-disposition": `attachment; filename="${log.name}-${from}-${to}.${ENDINGS[format]}"`,
     "indelible-from": String(from),
     "indelible-to": String(to),
+    ...codingFor(ask.request),
   };
   return answerStream(ask, pieces, headers, () => {
     const { count, last } = progress;
