@@ -10,7 +10,10 @@ import { readTokenIdentities } from "../../scripts/parts/identity.ts";
 import { Operator, readOperator } from "../../scripts/parts/operator.ts";
 import { linkTo } from "../../scripts/parts/page-link.ts";
 import { startInstance, type TestInstance } from "../parts/instance.ts";
+import { call } from "../e2e/client.ts";
 import { assertAccessible } from "./axe.ts";
+import { PLAIN_TEXTS } from "./hostile-texts.ts";
+import { foreignTexts } from "./signed-in.ts";
 import { openBrowser, visit, type Visit, type VisitOptions } from "./browser.ts";
 
 let instance: TestInstance;
@@ -75,7 +78,7 @@ test("without a link a token signs in, and signing out signs out", async () => {
   await close();
 });
 
-test("what is away is said, and what still holds; a clock that is a day off tells no wrong times", async () => {
+test("what is away is said, and what still holds; a clock that is days off tells no wrong times", async () => {
   const { page, faults, close } = await open("/");
   await page.getByText("No entries yet").waitFor();
   const refuse = (code: string) => (route: Route) =>
@@ -99,9 +102,9 @@ test("what is away is said, and what still holds; a clock that is a day off tell
   await page.getByText("Loading: the server takes its time…").waitFor();
   await page.unrouteAll({ behavior: "ignoreErrors" });
 
-  await page.clock.setSystemTime(Date.now() - 24 * 3_600_000);
+  await page.clock.setSystemTime(Date.now() - 48 * 3_600_000);
   await page.reload();
-  await page.getByText("This browser’s clock is 1 day behind the server’s.").waitFor();
+  await page.getByText("This browser’s clock is 2 days behind the server’s.").waitFor();
   await page
     .getByText(/Z \(.*(?:second|minute)s? ago\)|just now/)
     .first()
@@ -220,6 +223,14 @@ test("axe finds nothing, narrow or wide, light or dark", async () => {
   const { page } = visited;
   await page.goto(await linkOf());
   await page.getByRole("heading", { name: "Newest entries" }).waitFor();
+  const texts = PLAIN_TEXTS.filter(({ length }) => length <= 80).slice(-20);
+  for (const description of texts) {
+    const body = JSON.stringify({ roles: ["reader"], logs: ["demo"], description });
+    await call(instance.url, "/v1/tokens", { token: instance.tokens.admin, body });
+  }
+  const [description] = texts;
+  const body = JSON.stringify({ url: "https://hooks.example.org/x", description });
+  await call(instance.url, "/v1/webhooks", { token: instance.tokens.admin, body });
   for (const [path, heading] of [
     ["/", "Newest entries"],
     ["/audits", "Runs"],
@@ -235,7 +246,24 @@ test("axe finds nothing, narrow or wide, light or dark", async () => {
         await assertAccessible(page, `${path} ${width} ${colorScheme}`);
       }
     }
+    if (path !== "/access") continue;
+    const shown = await foreignTexts(page, "main");
+    for (const text of texts) assert.ok(shown.includes(text), text);
+    assert.equal(shown.filter((text) => text === description).length, 2, "the webhook's, too");
   }
+  await page.goto(`${instance.url}/access`);
+  await page.getByRole("button", { name: /^Remove / }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
+  await page.getByText("Nobody is told").waitFor();
+  await page.getByRole("button", { name: "New webhook" }).click();
+  await page.getByLabel(/^Address/).fill("https://hooks.example.org/x");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page
+    .getByRole("dialog", { name: "The new secret" })
+    .getByText(/^whsec_/)
+    .waitFor();
+  await page.getByRole("button", { name: "Done" }).click();
+  assert.equal(await page.evaluate("window.pwn"), undefined);
   await visited.assertQuiet();
   await visited.close();
 });
@@ -256,6 +284,7 @@ test("by plain HTTP from another machine: verified all the same, warned of, copi
   await page.goto(`${instance.url}/logs/demo/entries/1`);
   await page.getByRole("heading", { name: /Entry/ }).getByText("Verified here").waitFor();
   await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByRole("dialog", { name: "Copy this text" }).waitFor();
   const selected = await page.evaluate("getSelection().toString()");
   assert.equal(selected, `${instance.url}/logs/demo/entries/1`);
   await page.keyboard.press("Escape");

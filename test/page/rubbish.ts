@@ -1,6 +1,7 @@
 /** What somebody may be sent, or a server may say, to spoil the page: it does nothing, and it fits. */
 import assert from "node:assert/strict";
 import { sealNow } from "../e2e/sealing.ts";
+import type { EntriesPage } from "../../worker/page/state/answers.ts";
 import type { TestInstance } from "../parts/instance.ts";
 import type { Visit } from "./browser.ts";
 import { PLAIN_TEXTS } from "./hostile-texts.ts";
@@ -54,6 +55,30 @@ export async function assertRubbishIsHarmless(
       assert.ok(over <= 0, `${path} at ${width}: ${over}`);
     }
   }
+  // Two rows an hour apart that a clock on a wall tells alike: told apart, and in order, whatever the zone.
+  await page.route("**/v1/logs/demo/entries?limit=100*", async (route) => {
+    const response = await route.fetch();
+    const { entries, ...rest } = (await response.json()) as EntriesPage;
+    const two = entries.slice(0, 2).map((item, i) => ({
+      ...item,
+      entry: { ...item.entry, time: `2026-10-25T0${1 - i}:30:00.000Z` },
+    }));
+    await route.fulfill({ response, json: { ...rest, entries: two } });
+  });
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.goto(`${url}/logs/demo?tz=local`);
+  const times = page.locator("table.entries time");
+  await page.getByRole("columnheader", { name: "Time (Europe/Berlin)" }).waitFor();
+  assert.deepEqual(await times.allTextContents(), [
+    "2026-10-25 02:30:00+01:00",
+    "2026-10-25 02:30:00+02:00",
+  ]);
+  await page.keyboard.press("u");
+  await page.getByRole("columnheader", { name: "Time (UTC)" }).waitFor();
+  assert.deepEqual(await times.allTextContents(), ["2026-10-25 01:30:00Z", "2026-10-25 00:30:00Z"]);
+  assert.equal(new URL(page.url()).search, "", "UTC needs no saying");
+  await page.unrouteAll();
+
   const [detail] = PLAIN_TEXTS;
   const refusal = { code: detail, detail, status: 418, request_id: detail };
   await page.route("**/v1/logs/demo/seals*", (route) =>

@@ -157,7 +157,7 @@ function WebhookRow({ webhook, show }: RowProps) {
               type="button"
               class="small"
               disabled={action.isBusy}
-              aria-label={`Test ${webhook.id}`}
+              aria-label={`Send a test to ${webhook.id}`}
               onClick={test}
             >
               Send a test

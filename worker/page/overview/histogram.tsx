@@ -1,6 +1,6 @@
 /**
  * Entries over time, counted by the server over the whole filter, with the seals on the same axis. A range is chosen by
- * dragging, by two clicks, by the arrow keys, or by the fields beside it; and there is a table of the same numbers.
+ * dragging, by a click on a step, or by the fields and conditions beside it; and there is a table of the same numbers.
  */
 import type { TargetedPointerEvent } from "preact";
 import { useRef, useState } from "preact/hooks";
@@ -110,7 +110,13 @@ export function Histogram({ bins, seals, choose }: HistogramProps) {
       </svg>
       <Axis fromMs={fromMs} toMs={toMs} />
       <figcaption class="muted">
-        most in one step: {formatCount(most)} · <span class="seal-key" aria-hidden="true" /> a seal
+        most in one step: {formatCount(most)}
+        {seals.length > 0 && (
+          <>
+            {" "}
+            · <span class="seal-key" aria-hidden="true" /> a seal
+          </>
+        )}{" "}
         · drag to choose a range
       </figcaption>
     </figure>
