@@ -144,9 +144,19 @@ export class MinioVault implements Vault {
     const parts = prefix.split("/").slice(0, -1);
     for (const [index] of parts.entries()) {
       const above = parts.slice(0, index + 1).join("/");
-      if (above === "" || !(await this.#isListed(above))) continue;
+      if (above === "" || !(await this.#mayHide(above))) continue;
       const message = `an object named ${above} may hide ${above}/ from the vault's listings`;
       throw new VaultError("batch_unreadable", message, "nothing", { key: above });
+    }
+  }
+
+  /** Where even its own listing is spoiled, by itself or by what comes first below it, nothing speaks against it. */
+  async #mayHide(key: string): Promise<boolean> {
+    try {
+      return await this.#isListed(key);
+    } catch (error) {
+      if (error instanceof VaultError && error.code === "batch_unreadable") return true;
+      throw error;
     }
   }
 

@@ -163,7 +163,7 @@ const VAULT_ACTS: readonly Act[] = [
   },
   {
     ...{ what: "metadata of two objects are exchanged on the store's disk", log: "swapped" },
-    commit: (attacker) => attacker.exchange(slotName("swapped", 3), slotName("swapped", 6)),
+    commit: (attacker) => attacker.exchange(slotName("swapped", 0), slotName("swapped", 6)),
     ...{ codes: ["batch_unreadable"], place: object(slotName("swapped", 6)) },
   },
   {
