@@ -18,7 +18,7 @@ const EXPECTED: Readonly<Record<string, readonly [action: string, shown: object]
   "GET /v1/logs/:log/entries": ["entries.read", { first: 0, last: 2, count: 3 }],
   "GET /v1/logs/:log/entries/:seq": ["entry.read", { first: 1, last: 1, count: 1 }],
   "GET /v1/logs/:log/entries/:seq/proof": ["proof.read", { first: 1, last: 1, count: 1 }],
-  "GET /v1/logs/:log/export": ["entries.export", { first: 0, last: 2 }],
+  "GET /v1/logs/:log/export": ["entries.export", { first: 0, last: 2, count: 3 }],
   "GET /v1/logs/:log/checkpoint": ["checkpoint.read", {}],
   "GET /v1/logs/:log/consistency": ["consistency.read", { query: { from: "1", to: "3" } }],
   "GET /v1/logs/:log/stats": ["entries.count", { count: 3 }],

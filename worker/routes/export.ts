@@ -9,7 +9,7 @@ import { ocsfEndLine, ocsfLine } from "../../storage/export/ocsf.ts";
 import { toHex } from "../../storage/log/bytes.ts";
 import { LogError } from "../../storage/log/errors.ts";
 import { formatExportLine } from "../../storage/log/export-jsonl.ts";
-import { FILTER_NAMES, type Filter } from "../../storage/log/filter.ts";
+import { FILTER_NAMES, isEverything, type Filter } from "../../storage/log/filter.ts";
 import { InclusionProver } from "../../storage/log/prover.ts";
 import { formatReceiptOf } from "../../storage/log/receipt.ts";
 import { codingFor, NDJSON_TYPE } from "../answer.ts";
@@ -63,7 +63,9 @@ export async function getExport(ask: Ask): Promise<Response> {
   const progress: ExportProgress = { count: 0, last: from - 1 };
   const writer = await writerOf(format, ask, scope);
   const pieces = exportPieces(sourceOf(ask), scope, writer, progress);
-  ask.read.shown(from === to ? { count: 0 } : { first: from, last: to - 1 }, true);
+  // How many a filter asks for is not known before they are sent: what was looked through is on record.
+  const count = isEverything(filter) || from === to ? { count: to - from } : {};
+  ask.read.shown(from === to ? count : { first: from, last: to - 1, ...count }, true);
   const headers = {
     "content-type": TYPES[format],
     "content-disposition": `attachment; filename="${log.name}-${from}-${to}.${ENDINGS[format]}"`,
