@@ -39,6 +39,12 @@ export class ConfigError extends Error {
 
 const PREFIX = "INDELIBLE_";
 
+/**
+ * No setting: the token with which the verifier asks an instance. In the environment, because everybody on the machine could read
+ * an argument; and left alone where a shell has it for that.
+ */
+export const TOKEN_VARIABLE = `${PREFIX}TOKEN`;
+
 const KEYS = [
   "DATA",
   "KEYS",
@@ -191,6 +197,7 @@ class Settings {
     this.#env = env;
     this.#flags = flags;
     for (const name of Object.keys(env)) {
+      if (name === TOKEN_VARIABLE) continue;
       if (name.startsWith(PREFIX) && !KEYS.some((key) => PREFIX + key === name)) {
         throw new ConfigError(name, "is not a setting of Indelible.");
       }

@@ -85,7 +85,10 @@ async function rebuildOnline(worker: Operator, log: string | null): Promise<void
     if (status !== 200) throw new Error(detail);
     return body as { logs: Reached[]; problem: string | null };
   };
-  assertKnown((await status()).logs, log);
+  const { logs: known } = await status();
+  // Every instance has `_system`.
+  if (known.length === 0) throw new Error("The index does not answer; come again when it does.");
+  assertKnown(known, log);
   const restarted = await worker.restartSearch(log);
   if (restarted.status !== 200) throw new Error(restarted.detail);
   const progress = new ReindexProgress(say);

@@ -4,6 +4,7 @@
  */
 import { parseSlotName, slotName } from "../../storage/log/batch.ts";
 import { VaultError, type ObjectVersion, type Vault } from "../../storage/ports.ts";
+import { TOKEN_VARIABLE } from "../config.ts";
 import { InputError } from "./keys.ts";
 
 /** A batch has 32 MiB of lines at most, and random ones do not get shorter. */
@@ -13,9 +14,6 @@ const TRIES_MAX = 8;
 const WAIT_SECONDS_MAX = 60;
 const ANSWER_MS_MAX = 120_000;
 const SEALS_PAGE = 500;
-
-/** The name of the variable that holds the token: no argument, which everybody on the machine could read. */
-export const TOKEN_VARIABLE = "INDELIBLE_TOKEN";
 
 export class Instance {
   readonly base: string;

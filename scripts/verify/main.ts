@@ -8,11 +8,11 @@ import { verifyAll } from "../../storage/flow/verify.ts";
 import { nodeGzip } from "../../storage/gzip.ts";
 import { webCryptoVerify } from "../../storage/keys.ts";
 import { isLogName } from "../../storage/log/entry.ts";
-import { readCommand, type Config } from "../config.ts";
+import { readCommand, TOKEN_VARIABLE, type Config } from "../config.ts";
 import { verifyExport, type ExportAsked } from "./export.ts";
 import { dropped } from "./garbage.ts";
 import { openIndexView } from "./index-view.ts";
-import { Instance, isAddress, TOKEN_VARIABLE } from "./instance.ts";
+import { Instance, isAddress } from "./instance.ts";
 import { InputError, instanceOriginOf, readKept, readKeys, vkeyFiles } from "./keys.ts";
 import { allFindings, formatJson, formatText, Progress } from "./report.ts";
 import { searchOnline } from "./search-online.ts";
@@ -50,8 +50,7 @@ try {
 
 function readAsked(): Asked {
   // Only for a store that somebody writes to; a verifier need not say it.
-  const { [TOKEN_VARIABLE]: _, ...settings } = process.env;
-  const env = { INDELIBLE_SYSTEM_RETENTION_DAYS: "1", ...settings };
+  const env = { INDELIBLE_SYSTEM_RETENTION_DAYS: "1", ...process.env };
   const { config, flags, words } = readCommand(process.argv.slice(2), env, {
     s3: { type: "boolean" },
     vkey: { type: "string", multiple: true },

@@ -62,15 +62,20 @@ test("CORS: pages of a named origin may read each answer, without credentials; o
     assert.equal(headers.get("access-control-allow-origin"), APP, what);
     assert.match(headers.get("access-control-expose-headers")!, /x-request-id/, what);
     assert.equal(headers.get("access-control-allow-credentials"), null, what);
-    assert.equal(headers.get("vary"), "Origin", what);
+    assert.ok(variesByOrigin(headers), what);
   }
   for (const origin of ["https://app.example.org.evil.example", "null", "http://app.example.org"]) {
     for await (const [what, { headers }] of everyAnswer(fake, { origin })) {
       assert.equal(headers.get("access-control-allow-origin"), null, what);
-      assert.equal(headers.get("vary"), "Origin", what);
+      assert.ok(variesByOrigin(headers), what);
     }
   }
 });
+
+/** And by what else an answer says: an export comes compressed where that is asked for. */
+function variesByOrigin(headers: Headers): boolean {
+  return headers.get("vary")!.split(", ").includes("Origin");
+}
 
 test("CORS: a preflight is answered for a named origin at a known address, and is 405 or 404 otherwise", async () => {
   const ask = { "access-control-request-method": "POST" };

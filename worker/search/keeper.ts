@@ -28,6 +28,7 @@ const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 15_000;
 
 export class Search extends DurableObject<Env> implements SearchKeeperApi {
+  readonly #index = new LibsqlIndex(indexConfigOf(this.env));
   readonly #projector: Projector | null;
   #running = false;
   #heads: ReadonlyMap<string, Head> = new Map();
@@ -50,13 +51,16 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
   }
 
   #projectorOf(config: { url: string; authToken: string }): Projector {
-    const index = new LibsqlIndex(indexConfigOf(this.env));
     return new Projector({
       tables: new SearchTables(openSearch(config)),
-      index,
-      heads: async () => (this.#heads = await readHeads(index.connection)),
+      index: this.#index,
+      heads: () => this.#readHeads(),
       pause: () => sleep(0),
     });
+  }
+
+  async #readHeads(): Promise<ReadonlyMap<string, Head>> {
+    return (this.#heads = await readHeads(this.#index.connection));
   }
 
   /** Never throws; see the ledger's. */
@@ -102,6 +106,8 @@ export class Search extends DurableObject<Env> implements SearchKeeperApi {
 
   async status(): Promise<SearchStatus> {
     await this.poke();
+    // After a start, before the first round has read them; while the index does not answer, nothing is known.
+    if (this.#heads.size === 0) await this.#readHeads().catch(() => {});
     const logs = [...this.#heads].map(([log, { size }]) => {
       const searchedTo = Math.min(size, this.#projector?.logs.get(log)?.next ?? 0);
       return { log, size, searchedTo };
